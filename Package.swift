@@ -1,0 +1,83 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// `Ops/test` sets this for the sanitized builds: jemalloc stays out of them, and librdkafka's threads are made visible.
+let sanitized = Context.environment["INTERESTD_SANITIZED"] != nil
+
+let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let cxx: [CXXSetting] = [.treatAllWarnings(as: .error)]
+
+let systemLibraries: [Target] = [
+  .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+  .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+  .systemLibrary(name: "CNet", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+  .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+  .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+]
+
+/// Libraries that are C++ only, or whose C API lacks something, behind a C API of ours.
+let wrappers: [Target] = [
+  .target(name: "CRocksDB", cxxSettings: cxx, linkerSettings: [.linkedLibrary("rocksdb")]),
+  .target(name: "CSimdJSON", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
+  .target(name: "CBeast", cxxSettings: cxx),
+  .target(name: "CPrometheus", cxxSettings: cxx, linkerSettings: [.linkedLibrary("prometheus-cpp-core")]),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+/// Lowest first: a target depends only on those above it.
+let modules: [Target] = [
+  module("Threads"),
+  module("Bytes", ["CXXHash"]),
+  module("InterestModel", ["Bytes"]),
+  module("InterestCodec", ["Bytes", "InterestModel", "CSimdJSON"]),
+  module("RocksDB", ["CRocksDB"]),
+  module("Kafka", ["CRdKafka"]),
+  module("Inputs", ["Bytes", "CZlib"]),
+  module("Telemetry", ["Threads", "Bytes", "CPrometheus"]),
+  module("DaemonConfig", ["InterestModel", "CYAML"]),
+  module("CommandLineArguments"),
+  module("InterestStore", ["Threads", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
+  module("Lookup", ["Bytes", "InterestModel", "InterestCodec", "InterestStore"]),
+  module("Ingest", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Kafka", "Inputs", "Telemetry"]),
+  module("Network", ["Threads", "Bytes", "CNet"]),
+  module("HTTP", ["Bytes", "Network", "CBeast"]),
+  module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
+]
+
+let executable: Target = .executableTarget(
+  name: "interestd",
+  dependencies: [
+    "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka", "Network",
+    "HTTP", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
+  ],
+  swiftSettings: swift,
+  linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestKit"], swiftSettings: swift)
+}
+
+let testTargets: [Target] = [
+  .target(name: "TestKit", dependencies: ["Bytes"], path: "Tests/TestKit", swiftSettings: swift),
+  tests("BytesTests", ["Bytes"]),
+  tests("ModelTests", ["InterestModel", "InterestCodec"]),
+  tests("CodecTests", ["InterestModel", "InterestCodec"]),
+  tests("StoreTests", ["Threads", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
+  tests("InputsTests", ["Inputs"]),
+  tests("KafkaTests", ["Kafka", "Threads"]),
+  tests("NetworkTests", ["Network", "HTTP", "Threads"]),
+  tests("TelemetryTests", ["Telemetry"]),
+  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "InterestModel"]),
+  tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
+  tests("EndToEndTests", []),
+]
+
+let package = Package(
+  name: "interestd",
+  products: [.executable(name: "interestd", targets: ["interestd"])],
+  targets: systemLibraries + wrappers + modules + [executable] + testTargets,
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17)

@@ -1,0 +1,99 @@
+import Glibc
+
+/// Growable raw bytes with one owner; its memory is kept by `clear` and reused.
+public struct ByteBuffer: ~Copyable, @unchecked Sendable {  // it owns its memory, and moves from thread to thread whole
+  @usableFromInline var base: UnsafeMutableRawPointer
+  @usableFromInline var capacity: Int
+  public private(set) var count = 0
+
+  public init(capacity: Int = 256) {
+    self.capacity = max(capacity, 16)
+    base = .allocate(byteCount: self.capacity, alignment: 16)
+  }
+
+  deinit { base.deallocate() }
+
+  /// The bytes written so far; the pointer is good until the next change.
+  public var bytes: UnsafeRawBufferPointer { .init(start: base, count: count) }
+
+  public mutating func clear() { count = 0 }
+
+  /// Gives memory above `limit` bytes back. Only when empty.
+  public mutating func shrink(to limit: Int) {
+    guard count == 0 && capacity > limit else { return }
+    base.deallocate()
+    capacity = max(limit, 16)
+    base = .allocate(byteCount: capacity, alignment: 16)
+  }
+
+  /// Room for `size` more bytes behind those written; `commit` says how many were used.
+  @inline(__always)
+  public mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer {
+    if count &+ size > capacity { grow(to: count + size) }
+    return base + count
+  }
+
+  @inline(__always)
+  public mutating func commit(_ size: Int) {
+    count &+= size
+    assert(count <= capacity)
+  }
+
+  /// Forgets what lies behind the first `size` bytes.
+  public mutating func truncate(to size: Int) { count = min(count, size) }
+
+  /// Forgets the first `size` bytes and moves the others down.
+  public mutating func removeFirst(_ size: Int) {
+    memmove(base, base + size, count - size)
+    count -= size
+  }
+
+  public mutating func append(_ byte: UInt8) {
+    reserve(1).storeBytes(of: byte, as: UInt8.self)
+    commit(1)
+  }
+
+  public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard let source = bytes.baseAddress, bytes.count > 0 else { return }
+    memcpy(reserve(bytes.count), source, bytes.count)
+    commit(bytes.count)
+  }
+
+  public mutating func append(_ text: StaticString) {
+    memcpy(reserve(text.utf8CodeUnitCount), text.utf8Start, text.utf8CodeUnitCount)
+    commit(text.utf8CodeUnitCount)
+  }
+
+  public mutating func append(_ text: String) {
+    var text = text
+    text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// In decimal.
+  public mutating func append(decimal value: UInt64) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+      var first = 20
+      var rest = value
+      repeat {
+        first &-= 1
+        digits[first] = UInt8(truncatingIfNeeded: rest % 10) &+ 48
+        rest /= 10
+      } while rest > 0
+      append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(digits)[first..<20]))
+    }
+  }
+
+  public mutating func append(decimal value: Int64) {
+    if value < 0 { append(UInt8(ascii: "-")) }
+    append(decimal: value.magnitude)
+  }
+
+  @inline(never) @usableFromInline
+  mutating func grow(to size: Int) {
+    capacity = max(size, 2 * capacity)
+    let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+    larger.copyMemory(from: base, byteCount: count)
+    base.deallocate()
+    base = larger
+  }
+}

@@ -1,0 +1,5 @@
+#pragma once
+#if !__has_include(<xxhash.h>)
+#error "xxHash is missing: apt-get install libxxhash-dev"
+#endif
+#include <xxhash.h>
