@@ -41,7 +41,8 @@ let modules: [Target] = [
   module("CommandLineArguments"),
   module("InterestStore", ["Threads", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
   module("Lookup", ["Bytes", "InterestModel", "InterestCodec", "InterestStore"]),
-  module("Ingest", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Kafka", "Inputs", "Telemetry"]),
+  module(
+    "Ingest", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Kafka", "Inputs", "Telemetry"]),
   module("Network", ["Threads", "Bytes", "CNet"]),
   module("HTTP", ["Bytes", "Network", "CBeast"]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
@@ -50,7 +51,8 @@ let modules: [Target] = [
 let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
-    "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka", "Network",
+    "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka",
+    "Network",
     "HTTP", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
   ],
   swiftSettings: swift,
