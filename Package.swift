@@ -69,6 +69,7 @@ let testTargets: [Target] = [
   tests("CodecTests", ["InterestModel", "InterestCodec"]),
   tests("StoreTests", ["Threads", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
   tests("InputsTests", ["Inputs"]),
+  tests("RocksDBTests", ["RocksDB"]),
   tests("KafkaTests", ["Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
   tests("TelemetryTests", ["Telemetry"]),
