@@ -35,7 +35,7 @@ public final class StateDirectory: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
     } catch {
-      close(lock)
+      // `deinit` runs, and closes the lock: everything is initialized.
       throw StoreError(.storage, "cannot make \(staging): \(error.localizedDescription)")
     }
   }
@@ -50,7 +50,11 @@ public final class StateDirectory: Sendable {
     lock = try Self.takeLock(self.path, exclusive: false)
   }
 
-  deinit { close(lock) }
+  deinit {
+    // Whoever finds readers here must not be told of a writer that is gone.
+    if isWritable { ftruncate(lock, 0) }
+    close(lock)
+  }
 
   /// Nil where the directory is new.
   func identity() throws(StoreError) -> StateIdentity? {
