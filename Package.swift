@@ -23,6 +23,9 @@ let wrappers: [Target] = [
   .target(name: "CPrometheus", cxxSettings: cxx, linkerSettings: [.linkedLibrary("prometheus-cpp-core")]),
 ]
 
+/// C11's threads over pthread's, for the thread sanitizer.
+let sanitizerTargets: [Target] = sanitized ? [.target(name: "CThreads")] : []
+
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swift)
 }
@@ -34,7 +37,7 @@ let modules: [Target] = [
   module("InterestModel", ["Bytes"]),
   module("InterestCodec", ["Bytes", "InterestModel", "CSimdJSON"]),
   module("RocksDB", ["CRocksDB"]),
-  module("Kafka", ["CRdKafka"]),
+  module("Kafka", ["Threads", "CRdKafka"] + (sanitized ? ["CThreads"] : [])),
   module("Inputs", ["Bytes", "CZlib"]),
   module("Telemetry", ["Threads", "Bytes", "CPrometheus"]),
   module("DaemonConfig", ["InterestModel", "CYAML"]),
@@ -81,6 +84,6 @@ let testTargets: [Target] = [
 let package = Package(
   name: "interestd",
   products: [.executable(name: "interestd", targets: ["interestd"])],
-  targets: systemLibraries + wrappers + modules + [executable] + testTargets,
+  targets: systemLibraries + wrappers + sanitizerTargets + modules + [executable] + testTargets,
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17)
