@@ -10,7 +10,8 @@ public struct ClusterMap: Sendable {
   /// Reads a CSV file's bytes: header `shop_id,group_id`, RFC 4180 quoting, LF or CRLF.
   public init(csv bytes: UnsafeRawBufferPointer, name: String) throws(ClusterMapError) {
     var rows = CSVRows(bytes, name: name)
-    guard let header = try rows.next(), header.map({ String(decoding: $0, as: UTF8.self) }) == ["shop_id", "group_id"] else {
+    guard let header = try rows.next(), header.map({ String(decoding: $0, as: UTF8.self) }) == ["shop_id", "group_id"]
+    else {
       throw ClusterMapError(name, 1, "the first line must be 'shop_id,group_id'")
     }
     let shops = ShopMap(capacity: bytes.count / 16)
@@ -23,7 +24,8 @@ public struct ClusterMap: Sendable {
         pairs.append(pair)
       } else if known != pair.group {
         let shop = String(decoding: pair.shop, as: UTF8.self)
-        throw ClusterMapError(name, rows.line, "shop '\(shop)' is in group \(known) and in group \(pair.group): name one")
+        throw ClusterMapError(
+          name, rows.line, "shop '\(shop)' is in group \(known) and in group \(pair.group): name one")
       }
     }
     if pairs.isEmpty { throw ClusterMapError(name, rows.line, "the file names no shop") }
