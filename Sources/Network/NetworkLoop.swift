@@ -122,7 +122,8 @@ final class NetworkLoop: @unchecked Sendable {
     let descriptor = accept(acceptor.descriptor)
     guard descriptor >= 0 else {
       counters.open.subtract(1, ordering: .relaxed)
-      if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(-descriptor) { pauseAccepting() }
+      // Nobody waits, or the one who did has left. Anything else (EMFILE, ENFILE, ENOMEM, ...) lasts.
+      if ![EAGAIN, EINTR, ECONNABORTED, EPROTO].contains(-descriptor) { pauseAccepting() }
       return false
     }
     counters.accepted.add(1, ordering: .relaxed)

@@ -11,8 +11,8 @@ struct HTTPDriver: ~Copyable {
   private(set) var isClosed = false
   private(set) var isPartial = false
 
-  init(limits: HTTPLimits = HTTPLimits()) {
-    connection = HTTPServer(handler: EchoHandler(), limits: limits).makeConnection()
+  init(handler: some HTTPHandler = EchoHandler(), limits: HTTPLimits = HTTPLimits()) {
+    connection = HTTPServer(handler: handler, limits: limits).makeConnection()
   }
 
   var replies: String { String(decoding: output.bytes, as: UTF8.self) }
