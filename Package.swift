@@ -37,8 +37,9 @@ let modules: [Target] = [
   module("Kafka", ["CRdKafka"]),
   module("Inputs", ["Bytes", "CZlib"]),
   module("Telemetry", ["Threads", "Bytes", "CPrometheus"]),
-  module("DaemonConfig", ["InterestModel", "CYAML"]),
-  module("CommandLineArguments"),
+  module("NearestName"),
+  module("DaemonConfig", ["InterestModel", "NearestName", "CYAML"]),
+  module("CommandLineArguments", ["NearestName"]),
   module("InterestStore", ["Threads", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
   module("Lookup", ["Bytes", "InterestModel", "InterestCodec", "InterestStore"]),
   module(
@@ -72,7 +73,7 @@ let testTargets: [Target] = [
   tests("KafkaTests", ["Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
   tests("TelemetryTests", ["Telemetry"]),
-  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "InterestModel"]),
+  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
   tests("EndToEndTests", []),
 ]
