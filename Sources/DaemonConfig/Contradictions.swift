@@ -2,7 +2,7 @@ extension DaemonConfiguration {
   /// What each key allows, but not all of them together: (the key to look at, what is wrong).
   var contradictions: [(path: String, message: String)] {
     var found: [(path: String, message: String)] = []
-    if let address = http.address, !address.isLoopback, !http.allowRemote {
+    if ListenAddress(http.listen)?.isLoopback == false, !http.allowRemote {
       found.append(
         (
           "http.listen",

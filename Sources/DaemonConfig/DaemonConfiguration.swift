@@ -61,16 +61,13 @@ public struct DaemonConfiguration: Equatable, Sendable {
   }
 
   public struct HTTP: Equatable, Sendable {
-    /// `host:port`; see `ListenAddress`.
+    /// `host:port`, an IPv6 host in brackets; port 0: any free one.
     public var listen = "127.0.0.1:8080"
     public var allowRemote = false
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
     public init() {}
-
-    /// `listen` taken apart; nil where it is not valid.
-    public var address: ListenAddress? { ListenAddress(listen) }
   }
 
   public struct Log: Equatable, Sendable {
@@ -94,7 +91,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
   }
 
   public enum LogLevel: String, CaseIterable, Sendable {
-    case debug, info, warning, error
+    case debug, info, warn, error
   }
 
   public enum LogFormat: String, CaseIterable, Sendable {

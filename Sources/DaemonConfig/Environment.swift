@@ -16,8 +16,9 @@ enum Environment {
   static func override(_ root: YAMLNode?, _ environment: [String: String], _ problems: inout Problems) -> YAMLNode {
     var root = root ?? YAMLNode(content: .map([]), origin: .file)
     // In order of name: the map of properties comes before a single one of them.
-    for (name, text) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix(prefix) && !isForeign(name) {
-      let origin = Origin.environment(name)
+    for (name, text) in environment.sorted(by: { $0.key < $1.key })
+    where name.hasPrefix(prefix) && !isForeign(name, text) {
+      let origin = Origin.environment(printedName(name))
       if name.hasPrefix(propertiesPrefix) {
         let property = name.dropFirst(propertiesPrefix.count).lowercased().split(separator: "_").joined(separator: ".")
         if text.isEmpty { continue }
@@ -43,14 +44,14 @@ enum Environment {
     return YAMLNode(content: .scalar(trimmed, isPlain: true), origin: origin)
   }
 
-  /// What Kubernetes tells every container of a service named `interestd` or `interestd-...`
-  /// (`..._SERVICE_HOST`, `..._PORT_8080_TCP_ADDR`), and this project's own build and tests.
-  private static func isForeign(_ name: String) -> Bool {
+  /// What Kubernetes tells every container of a service named `interestd` or `interestd-...` (`..._SERVICE_HOST`,
+  /// `..._PORT=tcp://10.0.0.1:80`, `..._PORT_80_TCP_ADDR`), and what this project's own build and tests use.
+  private static func isForeign(_ name: String, _ text: String) -> Bool {
     if name.contains("__") { return false }
     if name == "INTERESTD_SANITIZED" || name.hasPrefix("INTERESTD_TEST_") { return true }
     if name.hasSuffix("_SERVICE_HOST") || name.contains("_SERVICE_PORT") { return true }
-    return name.hasSuffix("_PORT")
-      || ["_TCP", "_UDP", "_SCTP"].contains { name.contains($0) && name.contains("_PORT_") }
+    if name.hasSuffix("_PORT") { return text.contains("://") }
+    return name.contains("_PORT_") && ["_TCP", "_UDP", "_SCTP"].contains { name.contains($0) }
   }
 }
 

@@ -26,7 +26,7 @@ private func isBroker(_ text: Substring) -> Bool {
   // Without a port librdkafka takes 9092.
   if !host.contains(":") || host.hasSuffix("]") { return true }
   guard let address = ListenAddress(String(host)) else { return false }
-  return address.port > 0 && !address.host.isEmpty
+  return address.port > 0
 }
 
 extension Kind where Value == KafkaProperties {

@@ -188,6 +188,6 @@ struct YAMLReader {
 
 /// A key as a message names it. What is no name (`password=...`, a colon forgotten) may be a secret: only its beginning is shown.
 func printedName(_ name: String) -> String {
-  let valid = String(decoding: name.utf8.prefix { KafkaProperties.isNameByte($0) }.prefix(60), as: UTF8.self)
+  let valid = String(decoding: name.utf8.prefix { KafkaProperties.isNameByte($0) }.prefix(128), as: UTF8.self)
   return valid.utf8.count == name.utf8.count && !valid.isEmpty ? valid : "'\(valid)...'"
 }

@@ -80,6 +80,7 @@ struct EnvironmentTests {
       ("INTERESTD_KAFKA__BROKRES", "no key has this variable; did you mean INTERESTD_KAFKA__BROKERS?"),
       ("INTERESTD_KAFKA_BROKERS", "no key has this variable; did you mean INTERESTD_KAFKA__BROKERS?"),
       ("INTERESTD_kafka__brokers", "no key has this variable; variables are named INTERESTD_SECTION__KEY"),
+      ("INTERESTD_HTTP_PORT", "no key has this variable; did you mean INTERESTD_HTTP__LISTEN?"),
       ("INTERESTD_", "no key has this variable; variables are named INTERESTD_SECTION__KEY"),
       ("INTERESTD_CLUSTERMAP", "no key has this variable; did you mean INTERESTD_CLUSTER_MAP?"),
     ])
@@ -102,7 +103,7 @@ struct EnvironmentTests {
   func wrongValue() {
     #expect(
       refusal(["INTERESTD_BUFFER__AGE_MS": "5s", "INTERESTD_STATE__WINDOWS_DAYS": "[1,"], "log: { level: x }\n") == """
-        c.yaml:2: log.level: needs one of debug, info, warning, error, not 'x'
+        c.yaml:2: log.level: needs one of debug, info, warn, error, not 'x'
         INTERESTD_STATE__WINDOWS_DAYS: not valid YAML: did not find expected node content, while parsing a flow node
         INTERESTD_BUFFER__AGE_MS: buffer.age_ms: needs a whole number of milliseconds from 10 to 3600000, not '5s'
         """)

@@ -83,7 +83,7 @@ struct RefusalTests {
       ("ingest: { breaker_percent: 101 }", "ingest.breaker_percent: needs a whole number from 1 to 100, not '101'"),
       ("http: { allow_remote: yes }", "http.allow_remote: needs true or false, not 'yes'"),
       ("http: { allow_remote: \"true\" }", "http.allow_remote: needs true or false, not the text 'true'"),
-      ("log: { level: loud }", "log.level: needs one of debug, info, warning, error, not 'loud'"),
+      ("log: { level: loud }", "log.level: needs one of debug, info, warn, error, not 'loud'"),
       ("kafka: { format: avro }", "kafka.format: needs one of auto, json, protobuf, not 'avro'"),
       ("kafka: { group: \"\" }", "kafka.group: needs 1 to 255 bytes, not the text ''"),
       (
@@ -94,6 +94,7 @@ struct RefusalTests {
       ("kafka: { topic: a/b }", "kafka.topic: needs a topic: at most 244 letters, digits, '.', '_' and '-', not 'a/b'"),
       ("http: { listen: 8080 }", listen("'8080'")),
       ("http: { listen: \"a:99999\" }", listen("the text 'a:99999'")),
+      ("http: { listen: \":80\" }", listen("the text ':80'")),
       ("http: { listen: \"::1:80\" }", listen("the text '::1:80'")),
       ("cluster_map: \"a\\0b\"", "cluster_map: needs a path of at most 4095 bytes, not the text 'a?b'"),
       (
@@ -194,10 +195,12 @@ struct RefusalTests {
   }
 
   @Test(
-    "keys that contradict each other are refused",
+    "listening for other machines contradicts allow_remote: false; what a name resolves to is not known here",
     arguments: [
-      ("0.0.0.0:80", true), (":80", true), ("[::]:80", true), ("example.org:80", true), ("127.0.0.256:80", true),
-      ("127.0.0.1:80", false), ("127.9.9.9:0", false), ("[::1]:80", false), ("LOCALHOST:80", false),
+      ("0.0.0.0:80", true), ("[::]:80", true), ("10.0.0.1:80", true), ("[::ffff:10.0.0.1]:80", true),
+      ("[fe80::1]:80", true),
+      ("127.0.0.1:80", false), ("127.9.9.9:0", false), ("[::1]:80", false), ("[0:0::1]:80", false),
+      ("[::ffff:127.0.0.1]:80", false), ("localhost:80", false), ("example.org:80", false),
     ])
   func remoteListening(address: String, isRemote: Bool) {
     let message =
@@ -222,7 +225,7 @@ struct RefusalTests {
     let long = String(repeating: "x", count: 500)
     #expect(
       refusal("log: { level: \"a\\nb\\u2028c\(long)\" }")
-        == "c.yaml:2: log.level: needs one of debug, info, warning, error, not the text "
+        == "c.yaml:2: log.level: needs one of debug, info, warn, error, not the text "
         + "'a?b?c\(String(repeating: "x", count: 55))...'")
     #expect(refusal("\"a\\nb\(long)\": 1")?.contains("'a...': unknown key") == true)
   }
