@@ -40,8 +40,9 @@ let modules: [Target] = [
   module("Kafka", ["Threads", "CRdKafka"] + (sanitized ? ["CThreads"] : [])),
   module("Inputs", ["Bytes", "CZlib"]),
   module("Telemetry", ["Threads", "Bytes", "CPrometheus"]),
-  module("DaemonConfig", ["InterestModel", "CYAML"]),
-  module("CommandLineArguments"),
+  module("NearestName"),
+  module("DaemonConfig", ["InterestModel", "NearestName", "CYAML"]),
+  module("CommandLineArguments", ["NearestName"]),
   module("InterestStore", ["Threads", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
   module("Lookup", ["Bytes", "InterestModel", "InterestCodec", "InterestStore"]),
   module(
@@ -76,7 +77,7 @@ let testTargets: [Target] = [
   tests("KafkaTests", ["Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
   tests("TelemetryTests", ["Telemetry"]),
-  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "InterestModel"]),
+  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
   tests("EndToEndTests", []),
 ]
