@@ -49,7 +49,8 @@ bool is_number(std::string_view text, bool &integer) {
   return at == text.size();
 }
 
-/// The field that a key names, by its bytes up to and with the closing quote. Reads at most 13 bytes, which the padding allows.
+/// The field that a key names, by its bytes up to and with the closing quote. It reads at most 13 bytes, which the
+/// padding allows.
 csimdjson_field *named(csimdjson_behavior &behavior, const char *key) {
   switch (key[0]) {
   case 'u': return memcmp(key, "user_id\"", 8) ? nullptr : &behavior.user_id;
