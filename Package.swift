@@ -67,11 +67,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let testTargets: [Target] = [
-  .target(name: "TestKit", dependencies: ["Bytes"], path: "Tests/TestKit", swiftSettings: swift),
+  .target(name: "TestKit", dependencies: ["Bytes", "InterestModel"], path: "Tests/TestKit", swiftSettings: swift),
   tests("BytesTests", ["Bytes"]),
-  tests("ModelTests", ["InterestModel", "InterestCodec"]),
+  tests("ModelTests", ["Bytes", "InterestModel", "InterestCodec"]),
   tests("CodecTests", ["InterestModel", "InterestCodec"]),
-  tests("StoreTests", ["Threads", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
+  tests("StoreTests", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
   tests("InputsTests", ["Inputs"]),
   tests("RocksDBTests", ["RocksDB"]),
   tests("KafkaTests", ["Kafka", "Threads"]),
