@@ -5,7 +5,7 @@ import Synchronization
 /// SIGTERM and SIGINT as something to wait for, instead of handlers that interrupt.
 ///
 /// To be made first thing on the main thread: threads inherit the mask, those of C libraries too, and a signal whose every
-/// thread blocks it waits for `wait`.
+/// thread blocks it waits for `wait`. SIGPIPE is ignored from then on.
 public final class TerminationSignals: Sendable {
   public enum Cause: Sendable, Equatable {
     case signal(name: String)
@@ -19,6 +19,8 @@ public final class TerminationSignals: Sendable {
   public init() throws(NetworkError) {
     var set = Self.mask
     pthread_sigmask(SIG_BLOCK, &set, nil)
+    // A daemon whose log is piped into something that ends goes on without it.
+    signal(SIGPIPE, SIG_IGN)
     signals = signalfd(-1, &set, Int32(SFD_CLOEXEC))
     guard signals >= 0 else { throw .system("waiting for signals", errno) }
     cancellation = eventfd(0, Int32(EFD_CLOEXEC))
