@@ -5,7 +5,8 @@ internal import CRdKafka
 /// Owned by one thread, which makes every call, from `init` to the last release: librdkafka 2.0.2 loses or repeats records where
 /// batches are consumed beside a pause, seek or change of assignment. The class is not Sendable for that reason.
 ///
-/// `deinit` destroys the handle without leaving the group; `close` leaves it.
+/// `deinit` destroys the handle without leaving the group; `close` leaves it. Destroying waits for librdkafka's threads: 1.5 to 2 s
+/// were seen with brokers that are gone or silent; where even that is too long, `abandon` the consumer before.
 public final class Consumer {
   public let topic: String
   let client: Client

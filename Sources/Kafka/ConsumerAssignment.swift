@@ -2,21 +2,23 @@ internal import CRdKafka
 
 extension Consumer {
   /// librdkafka calls this while the queue is polled, on that thread. The answer may come later: the group waits for it.
-  static let onRebalance: @convention(c) (
-    OpaquePointer?, rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, UnsafeMutableRawPointer?
-  ) -> Void = { handle, code, list, opaque in
-    let callbacks = Callbacks.from(opaque)
-    let partitions = list.map { PartitionList.elements(of: $0).map(\.partition) } ?? []
-    switch code {
-    case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS: callbacks.rebalances.append(.assigned(partitions))
-    case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
-      callbacks.rebalances.append(rd_kafka_assignment_lost(handle) != 0 ? .lost(partitions) : .revoked(partitions))
-    default:
-      // Whatever else happened, the assignment has to be given up (rdkafka.h, rd_kafka_conf_set_rebalance_cb).
-      rd_kafka_assign(handle, nil)
-      callbacks.rebalances.append(.failed(KafkaError(code, "follow the group's rebalance")))
+  static let onRebalance:
+    @convention(c) (
+      OpaquePointer?, rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
+      UnsafeMutableRawPointer?
+    ) -> Void = { handle, code, list, opaque in
+      let callbacks = Callbacks.from(opaque)
+      let partitions = list.map { PartitionList.elements(of: $0).map(\.partition) } ?? []
+      switch code {
+      case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS: callbacks.rebalances.append(.assigned(partitions))
+      case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+        callbacks.rebalances.append(rd_kafka_assignment_lost(handle) != 0 ? .lost(partitions) : .revoked(partitions))
+      default:
+        // Whatever else happened, the assignment has to be given up (rdkafka.h, rd_kafka_conf_set_rebalance_cb).
+        rd_kafka_assign(handle, nil)
+        callbacks.rebalances.append(.failed(KafkaError(code, "follow the group's rebalance")))
+      }
     }
-  }
 
   func takeRebalances(_ event: (ConsumerEvent) -> Void) {
     if client.callbacks.rebalances.isEmpty { return }

@@ -1,4 +1,14 @@
 internal import CRdKafka
+import Threads
+
+/// The ends of a partition's log.
+public struct Watermarks: Equatable, Sendable {
+  public let partition: Int32
+  /// The first record held.
+  public let low: Int64
+  /// The next record to be written; under `isolation.level=read_committed` (the default) the first one of an open transaction.
+  public let high: Int64
+}
 
 extension Consumer {
   /// The log's first offset, whatever it is.
@@ -61,14 +71,26 @@ extension Consumer {
     return list.elements.filter { $0.offset >= 0 }.map { PartitionOffset($0) }
   }
 
-  /// The offsets of the first record held and of the next one to be written, as a broker has them now.
-  public func watermarks(_ partition: Int32, timeout_ms: Int32) throws(KafkaError) -> (low: Int64, high: Int64) {
-    var low: Int64 = 0
-    var high: Int64 = 0
-    try KafkaError.check(
-      rd_kafka_query_watermark_offsets(client.handle, topic, partition, &low, &high, timeout_ms),
-      "ask for the offsets of partition \(partition) of topic '\(topic)'")
-    return (low, high)
+  /// Where these partitions' logs begin and end, as their leaders have it now; all or an error, within `timeout_ms`.
+  public func watermarks(_ partitions: [Int32], timeout_ms: Int32) throws(KafkaError) -> [Watermarks] {
+    let deadline_ns = MonotonicClock.now_ns + UInt64(max(timeout_ms, 0)) * 1_000_000
+    let lows = try offsets(of: partitions, at: Self.beginning, timeout_ms: timeout_ms)
+    let now_ns = MonotonicClock.now_ns
+    let left_ms = now_ns < deadline_ns ? Int32((deadline_ns - now_ns) / 1_000_000) : 0
+    let highs = try offsets(of: partitions, at: Self.end, timeout_ms: left_ms)
+    return zip(lows, highs).map { Watermarks(partition: $0.partition, low: $0.offset, high: $1.offset) }
+  }
+
+  /// A time of -2 asks for the beginning and -1 for the end, in the protocol as in librdkafka. `rd_kafka_query_watermark_offsets`
+  /// would ask for both at once, but 2.0.2's has no time limit while the leader is away.
+  private func offsets(
+    of partitions: [Int32], at time: Int64, timeout_ms: Int32
+  ) throws(KafkaError) -> [PartitionOffset] {
+    let operation = "ask for the offsets of topic '\(topic)'"
+    let list = PartitionList(topic: topic, partitions.map { PartitionOffset(partition: $0, offset: time) })
+    try KafkaError.check(rd_kafka_offsets_for_times(client.handle, list.raw, timeout_ms), operation)
+    try PartitionList.check(list.elements, operation)
+    return list.elements.map { PartitionOffset($0) }
   }
 
   /// The high watermark that came with the last fetched records, without asking anybody; nil before the first.

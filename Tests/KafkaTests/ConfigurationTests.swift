@@ -50,7 +50,7 @@ struct ConfigurationTests {
 
 @Suite("Diagnostics")
 struct DiagnosticsTests {
-  @Test("a broker that cannot be reached is an error for the sink, by name, and a line of the log")
+  @Test("errors of the handle go to the sink by name, and log lines with their level")
   func unreachable() throws {
     let seen = Collected()
     let diagnostics = KafkaDiagnostics { level, facility, _ in
@@ -60,10 +60,13 @@ struct DiagnosticsTests {
     }
     // Port 1 of loopback: nobody listens there.
     let producer = try Producer(
-      KafkaConfiguration([("bootstrap.servers", "127.0.0.1:1"), ("reconnect.backoff.max.ms", "100")]),
+      KafkaConfiguration([
+        ("bootstrap.servers", "127.0.0.1:1"), ("reconnect.backoff.max.ms", "100"), ("debug", "broker"),
+      ]),
       diagnostics: diagnostics)
     for _ in 0..<100 where !seen.contains("error _ALL_BROKERS_DOWN") { producer.poll(timeout_ms: 100) }
     #expect(seen.contains("error _TRANSPORT"))
+    #expect(seen.contains("log 7 CONNECT"))
     #expect(seen.contains("error _ALL_BROKERS_DOWN"))
   }
 

@@ -132,8 +132,13 @@ struct ConsumerTests {
   func watermarks() throws {
     try cluster.fill("events", partition: 1, count: 42)
     let consumer = try cluster.reader("events")
-    #expect(try consumer.watermarks(1, timeout_ms: 10_000) == (0, 42))
-    #expect(try consumer.watermarks(0, timeout_ms: 10_000) == (0, 0))
+    let ends = try consumer.watermarks([2, 1], timeout_ms: 10_000)
+    #expect(ends.map(\.partition) == [2, 1])
+    #expect(ends.map(\.low) == [0, 0])
+    #expect(ends.map(\.high) == [0, 42])
+    #expect(consumer.lastKnownEnd(1) == nil)
+    _ = try consumer.readToEnd([PartitionOffset(partition: 1, offset: 0)])
+    #expect(consumer.lastKnownEnd(1) == 42)
   }
 
   @Test("delivers nothing of a paused partition until it is resumed, then all of it")

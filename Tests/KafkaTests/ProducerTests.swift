@@ -29,9 +29,10 @@ struct ProducerTests {
   func partitions() throws {
     var generator = SeededGenerator(seed: 11)
     let keys = (0..<500).map { _ in
-      String(decoding: (0..<Int.random(in: 1...40, using: &generator)).map { _ in
-        UInt8.random(in: 32...126, using: &generator)
-      }, as: UTF8.self)
+      String(
+        decoding: (0..<Int.random(in: 1...40, using: &generator)).map { _ in
+          UInt8.random(in: 32...126, using: &generator)
+        }, as: UTF8.self)
     }
     let producer = try Producer(cluster.configuration())
     let topic = try producer.topic("events")
