@@ -17,6 +17,9 @@ let systemLibraries: [Target] = [
 
 /// Libraries that are C++ only, or whose C API lacks something, behind a C API of ours.
 let wrappers: [Target] = [
+  .target(
+    name: "CBuild",
+    cSettings: [.define("INTERESTD_COMMIT", to: "\"\(Context.gitInformation?.currentCommit.prefix(12) ?? "unknown")\"")]),
   .target(name: "CRocksDB", cxxSettings: cxx, linkerSettings: [.linkedLibrary("rocksdb")]),
   .target(name: "CSimdJSON", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
   .target(name: "CBeast", cxxSettings: cxx),
@@ -55,7 +58,7 @@ let modules: [Target] = [
 let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
-    "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka",
+    "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka",
     "Network",
     "HTTP", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
   ],
