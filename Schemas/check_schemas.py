@@ -2,9 +2,9 @@
 """Holds the schemas, their examples and our codecs against protoc, Python's protobuf, jsonschema and json.
 
 usage: check_schemas.py examples             the files under Schemas/
-       check_schemas.py exchange DIRECTORY   behaviors.binpb and behaviors.jsonl there, written by us, are read and compared;
-                                             python.binpb and python.jsonl are written, for us to read
-       check_schemas.py verdicts FILE        lines of {"base64":..., "malformed":true or false}: our JSON parser's verdicts
+       check_schemas.py exchange DIRECTORY   behaviors.binpb and behaviors.jsonl there, written by us, are read and
+                                             compared; python.binpb and python.jsonl are written, for us to read
+       check_schemas.py verdicts FILE        our JSON parser's verdicts: lines of {"base64":..., "malformed":...}
 
 needs: protoc, and Python's protobuf and jsonschema (Debian: protobuf-compiler python3-protobuf python3-jsonschema)
 """
@@ -33,7 +33,7 @@ def require(condition, message):
 
 
 def messages():
-    """The message classes of all .proto files, from descriptors: generated code would have to match the runtime's version."""
+    """The message classes of all .proto files, by name. From descriptors: generated code has to match the runtime."""
     files = sorted(str(path.relative_to(SCHEMAS)) for path in SCHEMAS.rglob("*.proto"))
     with tempfile.NamedTemporaryFile() as output:
         command = ["protoc", f"--proto_path={SCHEMAS}", "--include_imports", f"--descriptor_set_out={output.name}"]
