@@ -36,7 +36,7 @@ struct MutationTests {
     }
   }
 
-  private static func mutate(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
+  static func mutate(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
     let at = Int.random(in: 0..<bytes.count, using: &generator)
     let telling = Array("{}[]\":,\\u0nte-.\n".utf8) + [0, 0x7f, 0x80, 0xff]
     switch Int.random(in: 0...5, using: &generator) {
