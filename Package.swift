@@ -40,8 +40,9 @@ let modules: [Target] = [
   module("Kafka", ["Threads", "CRdKafka"] + (sanitized ? ["CThreads"] : [])),
   module("Inputs", ["Bytes", "CZlib"]),
   module("Telemetry", ["Threads", "Bytes", "CPrometheus"]),
-  module("DaemonConfig", ["InterestModel", "CYAML"]),
-  module("CommandLineArguments"),
+  module("NearestName"),
+  module("DaemonConfig", ["InterestModel", "NearestName", "CYAML"]),
+  module("CommandLineArguments", ["NearestName"]),
   module("InterestStore", ["Threads", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
   module("Lookup", ["Bytes", "InterestModel", "InterestCodec", "InterestStore"]),
   module(
@@ -66,16 +67,17 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let testTargets: [Target] = [
-  .target(name: "TestKit", dependencies: ["Bytes"], path: "Tests/TestKit", swiftSettings: swift),
+  .target(name: "TestKit", dependencies: ["Bytes", "InterestModel"], path: "Tests/TestKit", swiftSettings: swift),
   tests("BytesTests", ["Bytes"]),
-  tests("ModelTests", ["InterestModel", "InterestCodec"]),
+  tests("ModelTests", ["Bytes", "InterestModel", "InterestCodec"]),
   tests("CodecTests", ["InterestModel", "InterestCodec"]),
-  tests("StoreTests", ["Threads", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
+  tests("StoreTests", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
   tests("InputsTests", ["Inputs"]),
+  tests("RocksDBTests", ["RocksDB"]),
   tests("KafkaTests", ["Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
   tests("TelemetryTests", ["Telemetry"]),
-  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "InterestModel"]),
+  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
   tests("EndToEndTests", []),
 ]

@@ -1,1 +1,33 @@
 #include "CRocksDB.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
+
+#include <cstdlib>
+#include <cstring>
+
+// rocksdb/c.h only declares these types; RocksDB's db/c.cc (7.8) defines them with `rep` as the first member, and hands them out
+// by pointer only. The tests show that both functions do what they say.
+struct rocksdb_t {
+  rocksdb::DB* rep;
+};
+struct rocksdb_column_family_handle_t {
+  rocksdb::ColumnFamilyHandle* rep;
+};
+struct rocksdb_ingestexternalfileoptions_t {
+  rocksdb::IngestExternalFileOptions rep;
+};
+
+void interestd_ingest_set_write_global_seqno(rocksdb_ingestexternalfileoptions_t* options, unsigned char write) {
+  options->rep.write_global_seqno = write != 0;
+}
+
+void interestd_compact_range(rocksdb_t* db, rocksdb_column_family_handle_t* family, const char* from, size_t from_size,
+                             const char* to, size_t to_size, unsigned char rewrite_bottom, char** error) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  if (rewrite_bottom) options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  rocksdb::Slice first(from, from_size), last(to, to_size);
+  rocksdb::Status status = db->rep->CompactRange(options, family->rep, from ? &first : nullptr, to ? &last : nullptr);
+  if (!status.ok()) *error = strdup(status.ToString().c_str());
+}

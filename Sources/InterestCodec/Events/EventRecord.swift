@@ -1,0 +1,72 @@
+import InterestModel
+
+/// How a topic's or file's events are written (`kafka.format`, DESIGN.md section 4).
+public enum EventFormat: String, CaseIterable, Sendable {
+  /// Told per record by its first byte.
+  case auto
+  case json
+  case protobuf
+}
+
+/// One event as it came: borrowed bytes, which only the caller keeps alive.
+public struct EventRecord {
+  /// Nil: a null payload, which is bad and never an erasure.
+  public var value: UnsafeRawBufferPointer?
+  /// Nil: a null key.
+  public var key: UnsafeRawBufferPointer?
+  /// Whether the key has to be the user id: from Kafka, unless `kafka.key` is `ignore`.
+  public var checksKey: Bool
+  /// The record's own timestamp, against which the event's time is bounded; -1: it has none.
+  public var timestamp_ms: Int64
+
+  public init(
+    value: UnsafeRawBufferPointer?, key: UnsafeRawBufferPointer? = nil, checksKey: Bool = false,
+    timestamp_ms: Int64 = -1
+  ) {
+    self.value = value
+    self.key = key
+    self.checksKey = checksKey
+    self.timestamp_ms = timestamp_ms
+  }
+}
+
+/// The fields of a behavior as written, borrowed from the record or from the reader's memory: good until the next read and only while
+/// the record lives.
+public struct BehaviorFields {
+  public var user: UnsafeRawBufferPointer
+  /// Empty only in an erasure.
+  public var shop: UnsafeRawBufferPointer
+  public var type: UnsafeRawBufferPointer
+  /// Empty: none.
+  public var eventID: UnsafeRawBufferPointer
+  /// Empty: none.
+  public var item: UnsafeRawBufferPointer
+  public var time_ms: Int64
+  /// 0: none reported.
+  public var dwell_ms: UInt32
+  /// Millionths of the currency unit; 0: none.
+  public var spend_micros: Int64
+
+  public init() {
+    let none = UnsafeRawBufferPointer(start: nil, count: 0)
+    (user, shop, type, eventID, item) = (none, none, none, none, none)
+    (time_ms, dwell_ms, spend_micros) = (0, 0, 0)
+  }
+
+  /// Whether this asks for the user to be forgotten: the reserved type, which needs no shop.
+  public var isErasure: Bool {
+    type.first == UInt8(ascii: "$") && type.elementsEqual("$erase".utf8)
+  }
+}
+
+/// An event that counts.
+public struct DecodedEvent {
+  /// Its group is left 0: mapping shops is the caller's.
+  public var behavior = Behavior()
+  /// 1...255 bytes of UTF-8; good until the next decode and only while the record lives.
+  public var user = UnsafeRawBufferPointer(start: nil, count: 0)
+  /// Empty: none. Good as long as `user`.
+  public var eventID = UnsafeRawBufferPointer(start: nil, count: 0)
+
+  public init() {}
+}

@@ -1,0 +1,98 @@
+import Bytes
+import InterestModel
+
+/// Writes a group sequence as the JSON of DESIGN.md section 9: one object, no white space, no line end.
+public struct SequenceJSONWriter: Sendable {
+  private let windowNames: [String]
+  /// `"<name>"` as JSON for each type code.
+  private let typeNames: [String]
+
+  public init(configuration: StateConfiguration) {
+    windowNames = configuration.windows_days.map { "\"\($0)d\":" }
+    var names = [String](repeating: "null", count: 256)
+    for entry in configuration.catalog.entries {
+      var quoted = ByteBuffer()
+      var name = entry.type
+      name.withUTF8 { quoted.append(jsonString: UnsafeRawBufferPointer($0)) }
+      names[Int(entry.code)] = String(decoding: quoted.bytes, as: UTF8.self)
+    }
+    typeNames = names
+  }
+
+  public func write(
+    user: UnsafeRawBufferPointer, generation: UInt32, clusterMap: String, _ sequence: borrowing GroupSequence,
+    into output: inout ByteBuffer
+  ) {
+    output.append("{\"user_id\":")
+    output.append(jsonString: user)
+    output.append(",\"generation\":")
+    output.append(decimal: UInt64(generation))
+    output.append(",\"cluster_map\":\"")
+    output.append(clusterMap)
+    output.append("\",\"groups\":[")
+    for index in 0..<sequence.groups.count {
+      if index > 0 { output.append(UInt8(ascii: ",")) }
+      write(index, of: sequence, into: &output)
+    }
+    output.append("]}")
+  }
+
+  private func write(_ index: Int, of sequence: borrowing GroupSequence, into output: inout ByteBuffer) {
+    let group = sequence.groups[index]
+    output.append("{\"group\":")
+    output.append(decimal: UInt64(group.group))
+    output.append(",\"events\":")
+    output.append(decimal: group.events)
+    output.append(",\"counts\":{\"strong\":")
+    output.append(decimal: group.strong)
+    output.append(",\"weak\":")
+    output.append(decimal: group.weak)
+    output.append(",\"negative\":")
+    output.append(decimal: group.negative)
+    output.append(",\"payment\":")
+    output.append(decimal: group.payment)
+    output.append("},\"dwell_ms\":{\"sum\":")
+    output.append(decimal: group.dwellSum_ms)
+    output.append(",\"max\":")
+    output.append(decimal: UInt64(group.dwellMaximum_ms))
+    output.append(",\"n\":")
+    output.append(decimal: group.dwellCount)
+    output.append("},\"spend_micros\":{\"sum\":")
+    output.append(decimal: group.spendSum_micros)
+    output.append(",\"n\":")
+    output.append(decimal: group.spendCount)
+    output.append("},\"first_ms\":")
+    output.append(decimal: group.first_ms)
+    output.append(",\"last_ms\":")
+    output.append(decimal: group.last_ms)
+    output.append(",\"windows\":{")
+    for window in 0..<windowNames.count {
+      if window > 0 { output.append(UInt8(ascii: ",")) }
+      output.append(windowNames[window])
+      output.append(decimal: sequence.windows[index * windowNames.count + window])
+    }
+    output.append("},\"behaviors\":[")
+    let from = sequence.rowSplits[index]
+    for position in from..<sequence.rowSplits[index + 1] {
+      if position > from { output.append(UInt8(ascii: ",")) }
+      write(sequence.behaviors[position], into: &output)
+    }
+    output.append("]}")
+  }
+
+  private func write(_ behavior: Behavior, into output: inout ByteBuffer) {
+    output.append("{\"time_ms\":")
+    output.append(decimal: behavior.time_ms)
+    output.append(",\"shop\":")
+    output.append(decimal: behavior.shop)
+    output.append(",\"type\":")
+    output.append(typeNames[Int(behavior.type)])
+    output.append(",\"dwell_ms\":")
+    output.append(decimal: UInt64(behavior.dwell_ms))
+    output.append(",\"spend_micros\":")
+    output.append(decimal: behavior.spend_micros)
+    output.append(",\"item\":")
+    output.append(decimal: behavior.item)
+    output.append(UInt8(ascii: "}"))
+  }
+}

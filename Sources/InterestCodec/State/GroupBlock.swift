@@ -1,0 +1,142 @@
+import Bytes
+import InterestModel
+
+/// The bytes of one group of a stored state. Its group id and `last_ms` stand in the directory.
+///
+///     varint  kept << 1 | has statistics
+///     [statistics]
+///     varint  time of each kept behavior but the newest, as the step back from the one before
+///     varint  shop of each
+///     varint  type << 3 | has item << 2 | has spend << 1 | has dwell, of each
+///     varint  dwell of those that have one; zigzag varint spend of those; varint item of those
+///
+/// Kept behaviors are newest first. A group has statistics exactly when it has more behaviors than are kept: otherwise they
+/// follow from the behaviors.
+enum GroupBlock {
+  /// No block of a fold that keeps `kept` behaviors is larger.
+  static func maximumSize(kept: Int) -> Int { 3 + 12 * 10 + 32 * 5 + kept * (10 + 10 + 2 + 5 + 10 + 10) }
+
+  @inline(__always)
+  static func write(
+    _ kept: UnsafePointer<Behavior>, _ count: Int, _ statistics: UnsafePointer<Statistics>?,
+    _ at: inout UnsafeMutablePointer<UInt8>
+  ) {
+    writeVarint(UInt64(truncatingIfNeeded: count) &<< 1 | (statistics == nil ? 0 : 1), &at)
+    if let statistics { write(statistics, &at) }
+    for index in 1..<max(count, 1) {
+      writeVarint(UInt64(bitPattern: kept[index &- 1].time_ms &- kept[index].time_ms), &at)
+    }
+    for index in 0..<count { writeVarint(kept[index].shop, &at) }
+    for index in 0..<count {
+      let flags: UInt64 =
+        (kept[index].dwell_ms == 0 ? 0 : 1) | (kept[index].spend_micros == 0 ? 0 : 2) | (kept[index].item == 0 ? 0 : 4)
+      writeVarint(UInt64(kept[index].type) &<< 3 | flags, &at)
+    }
+    for index in 0..<count where kept[index].dwell_ms != 0 { writeVarint(UInt64(kept[index].dwell_ms), &at) }
+    for index in 0..<count where kept[index].spend_micros != 0 { writeVarint(zigzag(kept[index].spend_micros), &at) }
+    for index in 0..<count where kept[index].item != 0 { writeVarint(kept[index].item, &at) }
+  }
+
+  /// Reads a whole block into memory for `rules.keptBehaviors` behaviors and one statistics. Nil where the bytes are not a block.
+  @inline(__always)
+  static func read(
+    _ bytes: UnsafeRawBufferPointer, group: UInt32, last_ms: Int64, _ rules: FoldRules,
+    into kept: UnsafeMutablePointer<Behavior>, _ statistics: UnsafeMutablePointer<Statistics>
+  ) -> (count: Int, hasStatistics: Bool)? {
+    var reader = ByteReader(bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), count: bytes.count)
+    let header = reader.varint()
+    guard header &>> 1 <= UInt64(rules.keptBehaviors), header &>> 1 > 0 else { return nil }
+    let count = Int(truncatingIfNeeded: header &>> 1)
+    if header & 1 != 0 && !read(&reader, last_ms: last_ms, statistics) { return nil }
+    guard readColumns(&reader, group: group, last_ms: last_ms, rules, count: count, into: kept), reader.isAtEnd else {
+      return nil
+    }
+    return (count, header & 1 != 0)
+  }
+
+  /// How many behaviors a block counts, without reading its columns.
+  static func events(
+    of bytes: UnsafeRawBufferPointer, last_ms: Int64, _ statistics: UnsafeMutablePointer<Statistics>
+  ) -> UInt64? {
+    guard let start = bytes.baseAddress, bytes.count > 0 else { return nil }
+    var reader = ByteReader(start.assumingMemoryBound(to: UInt8.self), count: bytes.count)
+    let header = reader.varint()
+    if header & 1 == 0 { return reader.failed ? nil : header &>> 1 }
+    return read(&reader, last_ms: last_ms, statistics) ? statistics.pointee.events : nil
+  }
+
+  @inline(__always)
+  private static func readColumns(
+    _ reader: inout ByteReader, group: UInt32, last_ms: Int64, _ rules: FoldRules, count: Int,
+    into kept: UnsafeMutablePointer<Behavior>
+  ) -> Bool {
+    var time = last_ms
+    for index in 0..<count {
+      if index > 0 { time &-= Int64(truncatingIfNeeded: reader.varint()) }
+      (kept + index).initialize(to: Behavior())
+      kept[index].time_ms = time
+      kept[index].group = group
+    }
+    guard Behavior.times_ms.contains(last_ms), time >= Behavior.times_ms.lowerBound, time <= last_ms else {
+      return false
+    }
+    for index in 0..<count { kept[index].shop = reader.varint() }
+    for index in 0..<count {
+      let typeAndFlags = reader.varint()
+      let type = UInt8(truncatingIfNeeded: typeAndFlags &>> 3)
+      guard typeAndFlags &>> 11 == 0, rules.category(of: type) != FoldRules.unknown else { return false }
+      kept[index].type = type
+      kept[index].tag = UInt32(truncatingIfNeeded: typeAndFlags & 7)
+    }
+    for index in 0..<count where kept[index].tag & 1 != 0 {
+      let dwell = reader.varint()
+      guard dwell <= UInt64(UInt32.max) else { return false }
+      kept[index].dwell_ms = UInt32(truncatingIfNeeded: dwell)
+    }
+    for index in 0..<count where kept[index].tag & 2 != 0 { kept[index].spend_micros = unzigzag(reader.varint()) }
+    for index in 0..<count where kept[index].tag & 4 != 0 { kept[index].item = reader.varint() }
+    return !reader.failed
+  }
+
+  private static func write(_ statistics: UnsafePointer<Statistics>, _ at: inout UnsafeMutablePointer<UInt8>) {
+    for index in 0..<4 { writeVarint(statistics.pointee.counts[index], &at) }
+    writeVarint(statistics.pointee.dwellSum_ms, &at)
+    writeVarint(UInt64(statistics.pointee.dwellMaximum_ms), &at)
+    writeVarint(statistics.pointee.dwellCount, &at)
+    writeVarint(zigzag(statistics.pointee.spendSum_micros), &at)
+    writeVarint(statistics.pointee.spendCount, &at)
+    writeVarint(UInt64(bitPattern: statistics.pointee.last_ms &- statistics.pointee.first_ms), &at)
+    var mask: UInt64 = 0
+    for index in 0..<32 where statistics.pointee.days[index] != 0 { mask |= 1 &<< UInt64(index) }
+    writeVarint(mask, &at)
+    for index in 0..<32 where statistics.pointee.days[index] != 0 {
+      writeVarint(UInt64(statistics.pointee.days[index]), &at)
+    }
+  }
+
+  private static func read(
+    _ reader: inout ByteReader, last_ms: Int64, _ statistics: UnsafeMutablePointer<Statistics>
+  ) -> Bool {
+    statistics.pointee.reset()
+    for index in 0..<4 { statistics.pointee.counts[index] = reader.varint() }
+    statistics.pointee.dwellSum_ms = reader.varint()
+    let dwellMaximum = reader.varint()
+    statistics.pointee.dwellMaximum_ms = UInt32(truncatingIfNeeded: dwellMaximum)
+    statistics.pointee.dwellCount = reader.varint()
+    statistics.pointee.spendSum_micros = unzigzag(reader.varint())
+    statistics.pointee.spendCount = reader.varint()
+    let span = reader.varint()
+    statistics.pointee.last_ms = last_ms
+    statistics.pointee.first_ms = last_ms &- Int64(truncatingIfNeeded: span)
+    let mask = reader.varint()
+    guard dwellMaximum <= UInt64(UInt32.max), mask <= UInt64(UInt32.max), span < UInt64(bitPattern: last_ms) else {
+      return false
+    }
+    for index in 0..<32 where mask & (1 &<< UInt64(index)) != 0 {
+      let events = reader.varint()
+      guard events > 0, events <= UInt64(UInt32.max) else { return false }
+      statistics.pointee.days[index] = UInt32(truncatingIfNeeded: events)
+    }
+    return !reader.failed
+  }
+}

@@ -1,0 +1,114 @@
+import Bytes
+import Glibc
+import InterestCodec
+import InterestModel
+
+/// Turns a full buffer into one merge operand per user, users in order of their keys. One flusher's; memory reused.
+struct BufferSorter: ~Copyable {
+  private struct Order: BitwiseCopyable {
+    /// The key's first sixteen bytes as numbers that order alike.
+    var high: UInt64
+    var low: UInt64
+    var user: UInt32
+  }
+
+  private var folder: StateFolder
+  private var sorted = UnsafeMutablePointer<Behavior>.allocate(capacity: 0)
+  private var sortedLimit = 0
+  private var userLimit = 0
+  private var ends = UnsafeMutablePointer<UInt32>.allocate(capacity: 0)
+  private var order = UnsafeMutablePointer<Order>.allocate(capacity: 0)
+  private var copy = ByteBuffer()
+
+  init(rules: FoldRules) { folder = StateFolder(rules: rules) }
+
+  deinit {
+    sorted.deallocate()
+    ends.deallocate()
+    order.deallocate()
+  }
+
+  mutating func sort(_ buffer: borrowing FoldBuffer) {
+    sortByUser(buffer)
+    orderUsers(buffer)
+  }
+
+  /// The user at `place` of the order and the state, which lies here until the next call. After `sort` of the same buffer.
+  mutating func state(at place: Int, of buffer: borrowing FoldBuffer) -> (user: Int, bytes: UnsafeRawBufferPointer) {
+    let user = Int(order[place].user)
+    let start = user == 0 ? 0 : Int(ends[user - 1])
+    let count = Int(ends[user]) - start
+    let foldedBefore = buffer.users.entries[user].foldedBefore
+    guard foldedBefore != 0 else { return (user, folder.state(of: sorted + start, count)) }
+    let earlier = buffer.foldedState(buffer.records[Int(foldedBefore) - 1])
+    if count == 0 { return (user, earlier) }
+    copy.clear()
+    copy.append(folder.state(of: sorted + start, count))
+    return withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) { pair in
+      pair.initializeElement(at: 0, to: earlier)
+      pair.initializeElement(at: 1, to: copy.bytes)
+      return (user, folder.fold(UnsafeBufferPointer(pair)))
+    }
+  }
+
+  /// Counting sort. What a user's marker stands for, and the marker, stay behind.
+  private mutating func sortByUser(_ buffer: borrowing FoldBuffer) {
+    reserve(users: buffer.users.count, records: buffer.count)
+    let entries = buffer.users.entries
+    let records = buffer.records
+    let ends = ends
+    let sorted = sorted
+    var start: UInt32 = 0
+    for user in 0..<buffer.users.count {
+      ends[user] = start
+      start &+= entries[user].runCount
+    }
+    for index in 0..<buffer.count {
+      let user = Int(records[index].tag)
+      guard UInt32(truncatingIfNeeded: index) >= entries[user].foldedBefore else { continue }
+      let place = ends[user]
+      ends[user] = place &+ 1
+      (sorted + Int(place)).initialize(to: records[index])
+    }
+  }
+
+  private func orderUsers(_ buffer: borrowing FoldBuffer) {
+    for user in 0..<buffer.users.count {
+      let key = buffer.key(of: user)
+      (order + user).initialize(
+        to: Order(high: prefix(key, 0), low: prefix(key, 8), user: UInt32(truncatingIfNeeded: user)))
+    }
+    introsort(order, buffer.users.count) { a, b in
+      if a.high != b.high { return a.high < b.high }
+      if a.low != b.low { return a.low < b.low }
+      let first = buffer.key(of: Int(a.user))
+      let second = buffer.key(of: Int(b.user))
+      let difference = memcmp(
+        first.baseAddress.unsafelyUnwrapped, second.baseAddress.unsafelyUnwrapped, min(first.count, second.count))
+      return difference == 0 ? first.count < second.count : difference < 0
+    }
+  }
+
+  @inline(__always)
+  private func prefix(_ key: UnsafeRawBufferPointer, _ from: Int) -> UInt64 {
+    if key.count >= from &+ 8 { return UInt64(bigEndian: key.loadUnaligned(fromByteOffset: from, as: UInt64.self)) }
+    var prefix: UInt64 = 0
+    for index in from..<from &+ 8 { prefix = prefix &<< 8 | (index < key.count ? UInt64(key[index]) : 0) }
+    return prefix
+  }
+
+  private mutating func reserve(users: Int, records: Int) {
+    if users > userLimit {
+      ends.deallocate()
+      order.deallocate()
+      userLimit = 2 * users
+      ends = .allocate(capacity: userLimit)
+      order = .allocate(capacity: userLimit)
+    }
+    if records > sortedLimit {
+      sorted.deallocate()
+      sortedLimit = records
+      sorted = .allocate(capacity: records)
+    }
+  }
+}

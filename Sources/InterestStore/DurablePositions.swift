@@ -1,0 +1,108 @@
+import Bytes
+
+/// How far a partition's log is folded: offsets of Kafka, or 0 for what has none.
+public struct PartitionOffsets: Equatable, Sendable {
+  public var partition: UInt16
+  /// The first offset ever folded.
+  public var base: Int64
+  /// The next offset to fold: everything before it is in the state.
+  public var applied: Int64
+
+  public init(partition: UInt16, base: Int64, applied: Int64) {
+    self.partition = partition
+    self.base = base
+    self.applied = applied
+  }
+}
+
+/// How far an input file has been folded.
+public struct InputPosition: Equatable, Sendable {
+  /// Absolute path, or the name given to standard input.
+  public var name: String
+  /// Bytes, decompressed, from the beginning.
+  public var consumed: UInt64
+  /// XXH3-128 of those bytes.
+  public var hash: (high: UInt64, low: UInt64)
+  /// Records, bad ones included, so that messages go on numbering.
+  public var records: UInt64
+
+  public init(name: String, consumed: UInt64, hash: (high: UInt64, low: UInt64), records: UInt64) {
+    self.name = name
+    self.consumed = consumed
+    self.hash = hash
+    self.records = records
+  }
+
+  public static func == (a: Self, b: Self) -> Bool {
+    a.name == b.name && a.consumed == b.consumed && a.hash == b.hash && a.records == b.records
+  }
+}
+
+/// How far the dead letters' file holds.
+public struct DeadLetterPosition: Equatable, Sendable {
+  public var bytes: UInt64
+  public var records: UInt64
+
+  public init(bytes: UInt64 = 0, records: UInt64 = 0) {
+    self.bytes = bytes
+    self.records = records
+  }
+}
+
+/// Everything that a file of states makes durable together with them.
+public struct DurablePositions: Sendable {
+  /// One for every owned partition, whether it has events in the file or not; partitions ascending.
+  public var partitions: [PartitionOffsets] = []
+  public var inputs: [InputPosition] = []
+  public var deadLetters: DeadLetterPosition?
+
+  public init() {}
+
+  public var isEmpty: Bool { partitions.isEmpty && inputs.isEmpty && deadLetters == nil }
+}
+
+/// Positions as stored: a version byte, then fixed-width numbers, least significant byte first.
+enum PositionCodec {
+  private static var version: UInt8 { 1 }
+
+  static func encode(_ numbers: UInt64...) -> [UInt8] {
+    [version] + numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) } }
+  }
+
+  /// Nil where the bytes are not `count` numbers.
+  static func decode(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> [UInt64]? {
+    guard bytes.count == 1 + 8 * count, bytes[0] == version else { return nil }
+    return (0..<count).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 1 + 8 * $0, as: UInt64.self)) }
+  }
+
+  static func encode(_ offsets: PartitionOffsets) -> [UInt8] {
+    encode(UInt64(bitPattern: offsets.base), UInt64(bitPattern: offsets.applied))
+  }
+
+  static func offsets(_ bytes: UnsafeRawBufferPointer, partition: UInt16) -> PartitionOffsets? {
+    decode(bytes, 2).map {
+      PartitionOffsets(partition: partition, base: Int64(bitPattern: $0[0]), applied: Int64(bitPattern: $0[1]))
+    }
+  }
+
+  static func encode(_ input: InputPosition) -> [UInt8] {
+    encode(input.consumed, input.hash.high, input.hash.low, input.records)
+  }
+
+  static func input(_ bytes: UnsafeRawBufferPointer, name: String) -> InputPosition? {
+    decode(bytes, 4).map { InputPosition(name: name, consumed: $0[0], hash: ($0[1], $0[2]), records: $0[3]) }
+  }
+
+  /// The fold of positions keeps the farthest: of operands that are `count` numbers, the index of the one whose number at `rank`
+  /// is the largest, the latest of equal ones. Nil where none can be read.
+  static func farthest(_ operands: UnsafeBufferPointer<UnsafeRawBufferPointer>, rankedBy rank: Int, of count: Int)
+    -> Int?
+  {
+    var best: (index: Int, value: UInt64)?
+    for (index, operand) in operands.enumerated() {
+      guard let numbers = decode(operand, count) else { continue }
+      if best.map({ numbers[rank] >= $0.value }) ?? true { best = (index, numbers[rank]) }
+    }
+    return best?.index
+  }
+}

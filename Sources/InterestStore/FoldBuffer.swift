@@ -1,0 +1,206 @@
+import Bytes
+import Glibc
+import InterestCodec
+import InterestModel
+
+/// Bounds of a fold buffer.
+public struct FoldBufferLimits: Equatable, Sendable {
+  /// Behaviors held at most; 1,024...16,000,000. 48 bytes each.
+  public var events: Int
+  /// Bytes of user keys and of runs folded in place, together.
+  public var bytes: Int
+  /// A user's behaviors are folded in place whenever so many have gathered.
+  public var run: Int
+
+  public init(events: Int = 1_000_000, bytes: Int = 64 << 20, run: Int = 4096) {
+    self.events = events
+    self.bytes = bytes
+    self.run = run
+  }
+}
+
+/// Behaviors in order of arrival, each linked to its user's previous one: the memtable (DESIGN.md section 6).
+///
+/// One lane appends; any thread reads a user while it does; a flusher reads all of it when it is full. A record is written
+/// before its user's head is released, and neither record nor key changes until `clear`, which the pool calls when no view holds
+/// the buffer.
+public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, published by release and acquire
+  private static var maximumKeySize: Int { 2 + Behavior.maximumIDLength }
+
+  public let limits: FoldBufferLimits
+  private(set) var users: UserTable
+  let records: UnsafeMutablePointer<Behavior>
+  private let arena: UnsafeMutableRawPointer
+  private var arenaCount = 0
+  private var recordCount = 0
+  private let run: UnsafeMutablePointer<Behavior>
+  private var folder: StateFolder
+  /// What the flush of this buffer makes durable beside the states: set by the lane when it hands the buffer over.
+  public var positions = DurablePositions()
+
+  /// How many views hold the buffer; guarded by the mutex of `ViewPublisher`.
+  var views = 0
+  /// Whether its file is in the database; guarded likewise.
+  var isFlushed = false
+
+  public init(limits: FoldBufferLimits, rules: FoldRules) {
+    self.limits = limits
+    users = UserTable(limit: limits.events)
+    records = .allocate(capacity: limits.events)
+    arena = .allocate(byteCount: limits.bytes, alignment: 16)
+    run = .allocate(capacity: limits.run)
+    folder = StateFolder(rules: rules)
+  }
+
+  deinit {
+    records.deallocate()
+    arena.deallocate()
+    run.deallocate()
+  }
+
+  /// Records, markers of folded runs included.
+  public var count: Int { recordCount }
+
+  /// Whether one more behavior may not find room.
+  public var isFull: Bool { recordCount &+ 2 > limits.events || arenaCount &+ Self.maximumKeySize > limits.bytes }
+
+  /// Only when nobody else looks.
+  func clear() {
+    users.clear()
+    arenaCount = 0
+    recordCount = 0
+    positions = DurablePositions()
+    isFlushed = false
+  }
+
+  /// The caller sees to it that the buffer is not full, and that `user` has 1 to 255 bytes. Returns whether the user is new here.
+  @inline(__always) @discardableResult
+  public func append(_ behavior: Behavior, partition: UInt16, user: UnsafeRawBufferPointer) -> Bool {
+    var slot = 0
+    var isNew = false
+    let number: Int
+    if let known = users.findOwn(user, partition, arena, slot: &slot) {
+      number = known
+    } else {
+      number = add(user, partition, slot)
+      isNew = true
+    }
+    let entry = users.entries + number
+    let position = recordCount
+    (records + position).initialize(to: behavior)
+    records[position].link = entry.pointee.head.load(ordering: .relaxed)
+    records[position].tag = UInt32(truncatingIfNeeded: number)
+    recordCount = position &+ 1
+    entry.pointee.runCount &+= 1
+    entry.pointee.head.store(UInt32(truncatingIfNeeded: position &+ 1), ordering: .releasing)
+    if Int(entry.pointee.runCount) == limits.run { foldRun(of: number) }
+    return isNew
+  }
+
+  /// Partition (two bytes, big end first), then id.
+  @inline(__always)
+  func key(of user: Int) -> UnsafeRawBufferPointer {
+    .init(start: arena + Int(users.entries[user].keyStart), count: Int(users.entries[user].keyCount))
+  }
+
+  /// Appends a user's behaviors that are not folded yet to `into`, and lends the state of those that are. From any thread.
+  public func read(
+    user: UnsafeRawBufferPointer, partition: UInt16, into: inout BehaviorRun
+  ) -> UnsafeRawBufferPointer? {
+    guard let number = users.find(user, partition: partition, arena: arena) else { return nil }
+    var next = users.entries[number].head.load(ordering: .acquiring)
+    while next != 0 {
+      let record = records + Int(next &- 1)
+      if record.pointee.type == 0 { return foldedState(record.pointee) }
+      into.append(record.pointee)
+      next = record.pointee.link
+    }
+    return nil
+  }
+
+  /// The state that a marker stands for.
+  func foldedState(_ marker: Behavior) -> UnsafeRawBufferPointer {
+    .init(start: arena + Int(truncatingIfNeeded: marker.shop), count: Int(truncatingIfNeeded: marker.item))
+  }
+
+  @inline(never)
+  private func add(_ id: UnsafeRawBufferPointer, _ partition: UInt16, _ slot: Int) -> Int {
+    let start = arenaCount
+    arena.storeBytes(of: partition.bigEndian, toByteOffset: start, as: UInt16.self)
+    (arena + start + 2).copyMemory(from: id.baseAddress.unsafelyUnwrapped, byteCount: id.count)
+    arenaCount += 2 + id.count
+    return users.add(keyStart: start, keyCount: 2 + id.count, slot: slot, arena: arena)
+  }
+
+  /// Puts a marker in place of a user's run: a record of type 0 that leads to the state of the run and of the marker before it.
+  /// Readers that are in the old chain stay there. Without room the run just goes on: the buffer is about to be full.
+  @inline(never)
+  private func foldRun(of number: Int) {
+    var count = 0
+    var earlier: UnsafeRawBufferPointer?
+    var next = users.entries[number].head.load(ordering: .relaxed)
+    while next != 0 {
+      let record = records[Int(next &- 1)]
+      if record.type == 0 {
+        earlier = foldedState(record)
+        break
+      }
+      (run + count).initialize(to: record)
+      count += 1
+      next = record.link
+    }
+    var state = folder.state(of: run, count)
+    if let earlier {
+      // The state just made lies in the folder's memory, which folding it again needs.
+      let size = state.count
+      guard arenaCount + size <= limits.bytes else { return }
+      (arena + arenaCount).copyMemory(from: state.baseAddress.unsafelyUnwrapped, byteCount: size)
+      let copy = UnsafeRawBufferPointer(start: arena + arenaCount, count: size)
+      state = withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) { pair in
+        pair.initializeElement(at: 0, to: earlier)
+        pair.initializeElement(at: 1, to: copy)
+        return folder.fold(UnsafeBufferPointer(pair))
+      }
+    }
+    guard arenaCount + state.count <= limits.bytes, recordCount < limits.events else { return }
+    var marker = Behavior()
+    marker.shop = UInt64(arenaCount)
+    marker.item = UInt64(state.count)
+    marker.tag = UInt32(truncatingIfNeeded: number)
+    (arena + arenaCount).copyMemory(from: state.baseAddress.unsafelyUnwrapped, byteCount: state.count)
+    arenaCount += state.count
+    (records + recordCount).initialize(to: marker)
+    recordCount += 1
+    users.entries[number].runCount = 0
+    users.entries[number].foldedBefore = UInt32(recordCount)
+    users.entries[number].head.store(UInt32(recordCount), ordering: .releasing)
+  }
+}
+
+/// A reader's memory for one user's behaviors, reused from lookup to lookup.
+public struct BehaviorRun: ~Copyable, @unchecked Sendable {  // it owns its memory
+  public private(set) var count = 0
+  private var capacity = 256
+  public private(set) var behaviors = UnsafeMutablePointer<Behavior>.allocate(capacity: 256)
+
+  public init() {}
+
+  deinit { behaviors.deallocate() }
+
+  public mutating func clear() { count = 0 }
+
+  @inline(__always)
+  mutating func append(_ behavior: Behavior) {
+    if count == capacity { grow() }
+    (behaviors + count).initialize(to: behavior)
+    count &+= 1
+  }
+
+  private mutating func grow() {
+    let larger = UnsafeMutablePointer<Behavior>.allocate(capacity: 2 * capacity)
+    larger.initialize(from: behaviors, count: count)
+    behaviors.deallocate()
+    behaviors = larger
+    capacity *= 2
+  }
+}

@@ -1,0 +1,155 @@
+import Bytes
+import Glibc
+import InterestCodec
+import InterestModel
+import RocksDB
+import Threads
+
+/// A complete set of states under one cluster map and one state configuration: a column family, and the buffers before it.
+public final class Generation: Sendable {
+  public let number: UInt32
+  public let clusterMap: String
+  public let configuration: StateConfiguration
+  public let rules: FoldRules
+  let database: Database
+  let family: ColumnFamily
+  let views: ViewPublisher
+  private let options: Options
+  private let staging: String
+  private let limits: StoreLimits
+  /// One ingestion at a time: the snapshot taken after it must hold no other buffer's file.
+  private let ingestion = Mutex()
+
+  init(
+    number: UInt32, clusterMap: String, configuration: StateConfiguration, rules: FoldRules, database: Database,
+    family: ColumnFamily, options: Options, staging: String, limits: StoreLimits
+  ) {
+    self.number = number
+    self.clusterMap = clusterMap
+    self.configuration = configuration
+    self.rules = rules
+    self.database = database
+    self.family = family
+    self.options = options
+    self.staging = staging
+    self.limits = limits
+    views = ViewPublisher(database.snapshot(), bufferLimit: limits.buffers)
+  }
+
+  /// For a lane: an empty buffer, which lookups see from now on. Waits for one; nil where `isCancelled` while waiting.
+  public func nextBuffer(isCancelled: () -> Bool = { false }) -> FoldBuffer? {
+    views.addBuffer(isCancelled: isCancelled) { FoldBuffer(limits: limits.buffer, rules: rules) }
+  }
+
+  /// Bytes of the files that hold the states at the moment.
+  public var stored_bytes: UInt64 { database.liveFiles_bytes(of: family) }
+
+  public var level0Files: Int { database.level0Files(of: family) }
+
+  /// Folds all files into one another down to the last level.
+  public func compact() throws(StoreError) {
+    do { try database.compact(family) } catch { throw StoreError(error) }
+  }
+
+  /// Writes a full buffer as one file of operands and takes it into the database; then the buffer leaves the view. What the
+  /// buffer's `positions` say becomes durable in the same step.
+  func commit(_ buffer: FoldBuffer, sorter: inout BufferSorter, file: Int) throws(StoreError) -> UInt64 {
+    do {
+      sorter.sort(buffer)
+      let path = "\(staging)/flush-\(number)-\(file).sst"
+      let size = try write(buffer, &sorter, to: path)
+      waitForLevel0()
+      try ingestion.withLock { () throws(RocksDBError) in
+        try database.ingest([path], into: family)
+        views.replace(buffer, with: database.snapshot())
+      }
+      return size
+    } catch {
+      throw StoreError(error)
+    }
+  }
+
+  private func write(_ buffer: FoldBuffer, _ sorter: inout BufferSorter, to path: String) throws(RocksDBError) -> UInt64
+  {
+    var writer = try SSTWriter(path: path, options: options)
+    var entries = PositionEntries(buffer.positions)
+    for place in 0..<buffer.users.count {
+      let (user, state) = sorter.state(at: place, of: buffer)
+      let key = buffer.key(of: user)
+      try entries.write(before: key, to: &writer)
+      try writer.merge(key, state)
+    }
+    try entries.write(before: nil, to: &writer)
+    return try writer.finish()
+  }
+
+  /// Ingested files pass by RocksDB's own brake, so that reads would have to look through ever more of them.
+  private func waitForLevel0() {
+    let pause = Mutex()
+    while database.level0Files(of: family) > limits.level0Files && database.number(.backgroundErrors, of: family) == 0 {
+      pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + 5_000_000) }
+    }
+  }
+}
+
+/// The entries of `DurablePositions` in order of their keys, to be written between the users'.
+private struct PositionEntries {
+  private enum Verb { case put, merge }
+  private var entries: [(key: [UInt8], value: [UInt8], verb: Verb)] = []
+  private var next = 0
+
+  init(_ positions: DurablePositions) {
+    for offsets in positions.partitions {
+      entries.append((StoreKey.bytes(offsets.partition), PositionCodec.encode(offsets), .merge))
+    }
+    if let letters = positions.deadLetters {
+      let value = PositionCodec.encode(letters.bytes, letters.records)
+      entries.append((StoreKey.bytes(StoreKey.deadLetters, "file"), value, .put))
+    }
+    for input in positions.inputs {
+      entries.append((StoreKey.bytes(StoreKey.inputs, input.name), PositionCodec.encode(input), .merge))
+    }
+    entries.sort { $0.key.lexicographicallyPrecedes($1.key) }
+  }
+
+  /// Writes those that go before `key`; nil: all that are left.
+  @inline(__always)
+  mutating func write(before key: UnsafeRawBufferPointer?, to writer: inout SSTWriter) throws(RocksDBError) {
+    while next < entries.count {
+      if let key, !entries[next].key.lexicographicallyPrecedes(key) { return }
+      let (name, bytes, verb) = entries[next]
+      try name.span.bytes.withUnsafeBytes { (key) throws(RocksDBError) in
+        try bytes.span.bytes.withUnsafeBytes { (value) throws(RocksDBError) in
+          switch verb {
+          case .put: try writer.put(key, value)
+          case .merge: try writer.merge(key, value)
+          }
+        }
+      }
+      next += 1
+    }
+  }
+}
+
+/// Writes a generation's full buffers, one after the other. One flusher's.
+public struct Flusher: ~Copyable {
+  private let generation: Generation
+  private var sorter: BufferSorter
+  private var files = 0
+  /// Bytes of all files written.
+  public private(set) var written_bytes: UInt64 = 0
+
+  /// Numbers of files must not meet those of another flusher of the process: `first` is where this one's begin.
+  public init(_ generation: Generation, firstFile: Int = 0) {
+    self.generation = generation
+    sorter = BufferSorter(rules: generation.rules)
+    files = firstFile
+  }
+
+  /// When this returns, the buffer's behaviors and positions are durable, and the buffer must not be touched any more. On an
+  /// error nothing of it is in the database, and the call may be made again.
+  public mutating func flush(_ buffer: FoldBuffer) throws(StoreError) {
+    files += 1
+    written_bytes += try generation.commit(buffer, sorter: &sorter, file: files)
+  }
+}

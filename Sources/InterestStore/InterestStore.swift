@@ -1,0 +1,80 @@
+import InterestModel
+import RocksDB
+
+/// The states of a state directory: RocksDB with a column family per generation.
+public final class InterestStore: Sendable {
+  public let directory: StateDirectory
+  public let identity: StateIdentity
+  /// The generation that lookups are answered from and that ingestion goes to.
+  public let generation: Generation
+  private let database: Database
+
+  /// Opens the state that is in `path`, or makes it. It must be what `identity` says, but may know fewer behavior types.
+  public static func open(
+    writing path: String, identity wanted: StateIdentity, limits: StoreLimits = StoreLimits(), holder: String
+  ) throws(StoreError) -> InterestStore {
+    let directory = try StateDirectory(writing: path, holder: holder)
+    if let identity = try directory.identity() {
+      let differences = identity.differences(to: wanted)
+      if !differences.isEmpty {
+        throw StoreError(
+          .different,
+          "the state in \(directory.path) is another one: \(differences.joined(separator: "; ")). "
+            + "Go on with what it was made with, or name a new state directory")
+      }
+    }
+    try directory.write(wanted)
+    return try InterestStore(directory, wanted, limits)
+  }
+
+  /// Opens the state that is in `path` as it is: for `serve`, which lets RocksDB go on compacting.
+  public static func open(
+    serving path: String, limits: StoreLimits = StoreLimits(), holder: String
+  ) throws(StoreError) -> InterestStore {
+    _ = try StateDirectory(reading: path)  // nothing is made where there is no state
+    let directory = try StateDirectory(writing: path, holder: holder)
+    return try InterestStore(directory, try existing(directory), limits)
+  }
+
+  /// Looks at the state that is in `path`, and changes nothing.
+  public static func open(reading path: String, limits: StoreLimits = StoreLimits()) throws(StoreError) -> InterestStore
+  {
+    let directory = try StateDirectory(reading: path)
+    return try InterestStore(directory, try existing(directory), limits)
+  }
+
+  private static func existing(_ directory: StateDirectory) throws(StoreError) -> StateIdentity {
+    if let identity = try directory.identity() { return identity }
+    throw StoreError(.notFound, "there is no state in \(directory.path)")
+  }
+
+  private init(_ directory: StateDirectory, _ identity: StateIdentity, _ limits: StoreLimits) throws(StoreError) {
+    let number: UInt32 = 1
+    let rules = FoldRules(identity.configuration)
+    let options = Options(
+      Self.settings, merge: StoreMerge(rules: rules), cache: Cache(capacity_bytes: limits.blockCache_bytes))
+    let name = "generation-\(number)"
+    do {
+      let (database, families) = try Database.open(
+        path: directory.database, mode: directory.isWritable ? .readWrite : .readOnly, options: options,
+        families: [name: options])
+      guard let family = families[name] else {
+        throw StoreError(.notFound, "the state in \(directory.path) has no generation \(number)")
+      }
+      self.database = database
+      generation = Generation(
+        number: number, clusterMap: identity.clusterMap, configuration: identity.configuration, rules: rules,
+        database: database, family: family, options: options, staging: directory.staging, limits: limits)
+    } catch let error as RocksDBError {
+      throw StoreError(error)
+    } catch let error as StoreError {
+      throw error
+    } catch {
+      throw StoreError(.storage, "\(error)")
+    }
+    self.directory = directory
+    self.identity = identity
+  }
+
+  private static var settings: Settings { Settings() }
+}

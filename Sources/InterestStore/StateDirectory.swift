@@ -1,0 +1,118 @@
+import Foundation
+import Glibc
+
+/// A state directory, held by one process that writes it or by any number that only look at it:
+///
+///     identity.json        what the state is
+///     lock                 who holds it
+///     db/                  RocksDB
+///     staging/             files on their way into it; removed at opening
+///     dead-letters.jsonl   bad records
+public final class StateDirectory: Sendable {
+  public let path: String
+  let isWritable: Bool
+  private let lock: Int32
+
+  var database: String { "\(path)/db" }
+  var staging: String { "\(path)/staging" }
+  public var deadLetters: String { "\(path)/dead-letters.jsonl" }
+  private var identityPath: String { "\(path)/identity.json" }
+
+  /// - Parameter holder: What others are told who find the directory in use, such as `interestd run, http://127.0.0.1:8080`.
+  init(writing path: String, holder: String) throws(StoreError) {
+    self.path = try Self.absolute(path)
+    isWritable = true
+    do {
+      try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
+    } catch {
+      throw StoreError(.storage, "cannot make the state directory \(path): \(error.localizedDescription)")
+    }
+    lock = try Self.takeLock(self.path, exclusive: true)
+    ftruncate(lock, 0)
+    let text = "pid \(getpid()), \(holder)\n"
+    _ = text.withCString { pwrite(lock, $0, strlen($0), 0) }
+    try? FileManager.default.removeItem(atPath: staging)
+    do {
+      try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
+    } catch {
+      close(lock)
+      throw StoreError(.storage, "cannot make \(staging): \(error.localizedDescription)")
+    }
+  }
+
+  init(reading path: String) throws(StoreError) {
+    self.path = try Self.absolute(path)
+    isWritable = false
+    guard access("\(self.path)/identity.json", F_OK) == 0 else {
+      throw StoreError(
+        .notFound, "there is no state in \(self.path): make one with 'interestd ingest' or 'interestd run'")
+    }
+    lock = try Self.takeLock(self.path, exclusive: false)
+  }
+
+  deinit { close(lock) }
+
+  /// Nil where the directory is new.
+  func identity() throws(StoreError) -> StateIdentity? {
+    guard let data = FileManager.default.contents(atPath: identityPath) else { return nil }
+    do {
+      return try JSONDecoder().decode(StateIdentity.self, from: data)
+    } catch {
+      throw StoreError(.damaged, "\(identityPath) cannot be read: \(error)")
+    }
+  }
+
+  /// Replaces the file in one step.
+  func write(_ identity: StateIdentity) throws(StoreError) {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    do {
+      let data = try encoder.encode(identity)
+      try Self.replace(identityPath, with: data)
+    } catch let error as StoreError {
+      throw error
+    } catch {
+      throw StoreError(.storage, "cannot write \(identityPath): \(error.localizedDescription)")
+    }
+  }
+
+  private static func replace(_ path: String, with data: Data) throws(StoreError) {
+    let temporary = "\(path).new"
+    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw failure("write", temporary) }
+    let written = data.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+    let isDurable = written == data.count && fsync(file) == 0
+    close(file)
+    guard isDurable, rename(temporary, path) == 0 else { throw failure("write", path) }
+    let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    if folder >= 0 {
+      fsync(folder)
+      close(folder)
+    }
+  }
+
+  private static func takeLock(_ path: String, exclusive: Bool) throws(StoreError) -> Int32 {
+    let name = "\(path)/lock"
+    var file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    if file < 0 && !exclusive { file = open(name, O_RDONLY | O_CLOEXEC) }
+    guard file >= 0 else { throw failure("open", name) }
+    if flock(file, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 { return file }
+    var text = [UInt8](repeating: 0, count: 256)
+    let size = pread(file, &text, text.count, 0)
+    close(file)
+    let holder =
+      String(decoding: text.prefix(max(size, 0)), as: UTF8.self).split(separator: "\n").first ?? "another process"
+    throw StoreError(
+      .inUse, "the state directory \(path) is in use (\(holder)): ask that process with --endpoint, or stop it",
+      isRetryable: true)
+  }
+
+  private static func failure(_ verb: String, _ path: String) -> StoreError {
+    StoreError(.storage, "cannot \(verb) \(path): \(String(cString: strerror(errno)))")
+  }
+
+  private static func absolute(_ path: String) throws(StoreError) -> String {
+    if path.isEmpty { throw StoreError(.notFound, "no state directory is named: use --state DIR") }
+    return URL(fileURLWithPath: path).standardizedFileURL.path
+  }
+}

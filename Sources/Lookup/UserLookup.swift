@@ -1,0 +1,103 @@
+import Bytes
+import InterestCodec
+import InterestModel
+import InterestStore
+
+/// Why a lookup has no answer, and whose doing it is.
+public struct LookupError: Error, Equatable, CustomStringConvertible {
+  public enum Code: Sendable {
+    /// A parameter is out of place.
+    case badRequest
+    /// The user's stored bytes cannot be read.
+    case damaged
+    /// The store failed.
+    case storage
+  }
+
+  public let code: Code
+  /// The parameter at fault.
+  public let parameter: String?
+  public let message: String
+
+  public init(_ code: Code, _ message: String, parameter: String? = nil) {
+    self.code = code
+    self.message = message
+    self.parameter = parameter
+  }
+
+  public var description: String { message }
+}
+
+/// Answers lookups from a store: state, selection, columns, bytes. One thread's; memory reused from lookup to lookup.
+public struct UserLookup: ~Copyable {
+  private let store: InterestStore
+  private let json: SequenceJSONWriter
+  private let scratch: ReadScratch
+  private var reader: SequenceReader
+  private var sequence = GroupSequence()
+
+  public init(_ store: InterestStore) {
+    self.store = store
+    let generation = store.generation
+    json = SequenceJSONWriter(configuration: generation.configuration)
+    scratch = ReadScratch(rules: generation.rules)
+    reader = SequenceReader(configuration: generation.configuration, rules: generation.rules)
+  }
+
+  /// Appends a user's sequence as JSON; an unknown user's is empty.
+  public mutating func writeJSON(
+    user: UnsafeRawBufferPointer, _ query: SequenceQuery, into output: inout ByteBuffer
+  ) throws(LookupError) {
+    guard (1...Behavior.maximumIDLength).contains(user.count) else {
+      throw LookupError(.badRequest, "a user id has 1 to \(Behavior.maximumIDLength) bytes", parameter: "user")
+    }
+    let outcome: Result<Void, SequenceError>
+    do {
+      outcome = try store.generation.withState(
+        of: user, partition: store.identity.source.partition(of: user), scratch
+      ) { [json] state in
+        read(state, query) { json.write(user: user, generation: $0, clusterMap: $1, $2, into: &output) }
+      }
+    } catch {
+      throw LookupError(.storage, error.message)
+    }
+    if case .failure(let error) = outcome { throw Self.explain(error, user) }
+  }
+
+  /// Appends the sequence of a state that `Generation.forEachUser` lends.
+  public mutating func writeJSON(
+    user: UnsafeRawBufferPointer, state: UnsafeRawBufferPointer, _ query: SequenceQuery, into output: inout ByteBuffer
+  ) throws(LookupError) {
+    let outcome = read(state, query) { [json] in
+      json.write(user: user, generation: $0, clusterMap: $1, $2, into: &output)
+    }
+    if case .failure(let error) = outcome { throw Self.explain(error, user) }
+  }
+
+  private mutating func read(
+    _ state: UnsafeRawBufferPointer?, _ query: SequenceQuery,
+    _ write: (_ generation: UInt32, _ clusterMap: String, borrowing GroupSequence) -> Void
+  ) -> Result<Void, SequenceError> {
+    if let state {
+      do throws(SequenceError) { try reader.read(state, query, into: &sequence) } catch { return .failure(error) }
+    } else {
+      sequence.clear()
+    }
+    write(store.generation.number, store.generation.clusterMap, sequence)
+    return .success(())
+  }
+
+  private static func explain(_ error: SequenceError, _ user: UnsafeRawBufferPointer) -> LookupError {
+    switch error {
+    case .damaged:
+      LookupError(
+        .damaged,
+        "the stored state of user '\(String(decoding: user, as: UTF8.self))' cannot be read: "
+          + "ingest the behaviors again into a new state directory")
+    case .asOfTooEarly(let newest_ms):
+      LookupError(
+        .badRequest, "as_of is before the day of the user's newest event (\(newest_ms)), whose windows are gone",
+        parameter: "as_of")
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/// The settings of a database and of its column families; the defaults are those that the ingest path was measured with.
+public struct Settings: Sendable, Equatable {
+  public enum Compression: Sendable { case none, lz4, zstd }
+
+  /// rocksdb/env.h, `InfoLogLevel`, for the file LOG in the database's folder.
+  public enum LogLevel: Int32, Sendable { case debug, info, warn, error, fatal }
+
+  /// Create the database where there is none.
+  public var creates = true
+  /// Of every level but the last.
+  public var compression = Compression.lz4
+  /// Of the last level; nil is `compression`.
+  public var bottomCompression: Compression?
+
+  /// Threads that compact and flush.
+  public var backgroundJobs = 2
+  /// Files in level 0 that start a compaction.
+  public var level0CompactionFiles = 8
+  /// Files in level 0 that slow writes through the memtable down, or stop them. Ingestion heeds neither.
+  public var level0SlowdownFiles = 60
+  public var level0StopFiles = 100
+  public var levelBase_bytes = 512 << 20
+  public var targetFile_bytes = 64 << 20
+  /// Sizes the levels from the last one up, which bounds the space lost to overlaid values.
+  public var dynamicLevels = false
+
+  /// Uncompressed.
+  public var block_bytes = 16 << 10
+  public var bloomBitsPerKey = 10.0
+  /// Indices and filters count against the cache's capacity; off, they stay in memory beside it.
+  public var cachesIndices = true
+  /// Files kept open; the others are opened again when needed. -1: all.
+  public var openFiles = 512
+
+  /// Nothing of interestd passes through the memtable or the log of writes: both only need to exist.
+  public var memtable_bytes = 4 << 20
+  public var writeLog_bytes = 16 << 20
+
+  public var logLevel = LogLevel.warn
+  public var logFiles = 3
+  public var logFile_bytes = 4 << 20
+
+  public init() {}
+}
