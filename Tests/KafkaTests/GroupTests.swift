@@ -183,6 +183,7 @@ struct GroupTests {
   private static func read(_ cluster: MockCluster, _ offsets: Seen) throws {
     let consumer = try cluster.member("events", group: "threads")
     let finished = consumer.poll(within: 40, until: { offsets.count >= 2_000 }) {
+      if decimal($0.value) != $0.offset { Issue.record("offset \($0.offset) has another record's value") }
       offsets.insert($0.partition, $0.offset)
     } event: { event in
       do {
@@ -197,6 +198,14 @@ struct GroupTests {
     if !finished { Issue.record("only \(offsets.count) records in time") }
     if !consumer.close(timeout_ms: 10_000) { Issue.record("not closed in time") }
   }
+}
+
+/// Reads the lent bytes here, where the thread sanitizer sees it.
+private func decimal(_ bytes: UnsafeRawBufferPointer?) -> Int64? {
+  guard let bytes, let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
+  var value: Int64 = 0
+  for index in 0..<bytes.count { value = value * 10 + Int64(base[index]) - 48 }
+  return value
 }
 
 /// What threads have read together.
