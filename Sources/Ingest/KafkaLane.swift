@@ -47,7 +47,7 @@ struct KafkaLane: ~Copyable {
 
   /// Bounds of what waits for a broker. Together with a flush they are within the ten seconds of a shutdown.
   static var poll_ms: Int32 { 50 }
-  static var request_ms: Int32 { 5000 }
+  static var request_ms: Int32 { 3000 }
   static var lastCommit_ms: Int32 { 2000 }
   static var close_ms: Int { 3000 }
 
