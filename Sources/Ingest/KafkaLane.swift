@@ -125,7 +125,9 @@ struct KafkaLane: ~Copyable {
       value: message.value, key: message.key, checksKey: settings.checksKey, timestamp_ms: message.timestamp_ms)
     let bad = intake.take(record, partition: UInt16(truncatingIfNeeded: message.partition))
     if let bad { try addDeadLetter(bad, message, &intake) }
-    if let window = partitions.apply(message.partition, message.offset, isBad: bad != nil) {
+    if let window = partitions.apply(
+      message.partition, message.offset, event_ms: bad == nil ? intake.lastEvent_ms : nil)
+    {
       throw tripped(message.partition, window, bad)
     }
     if intake.isFull { try flush(&intake) }
