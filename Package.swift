@@ -17,11 +17,17 @@ let systemLibraries: [Target] = [
 
 /// Libraries that are C++ only, or whose C API lacks something, behind a C API of ours.
 let wrappers: [Target] = [
+  .target(
+    name: "CBuild",
+    cSettings: [.define("INTERESTD_COMMIT", to: "\"\(Context.gitInformation?.currentCommit.prefix(12) ?? "unknown")\"")]),
   .target(name: "CRocksDB", cxxSettings: cxx, linkerSettings: [.linkedLibrary("rocksdb")]),
   .target(name: "CSimdJSON", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
   .target(name: "CBeast", cxxSettings: cxx),
   .target(name: "CPrometheus", cxxSettings: cxx, linkerSettings: [.linkedLibrary("prometheus-cpp-core")]),
 ]
+
+/// C11's threads over pthread's, for the thread sanitizer.
+let sanitizerTargets: [Target] = sanitized ? [.target(name: "CThreads")] : []
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swift)
@@ -34,11 +40,12 @@ let modules: [Target] = [
   module("InterestModel", ["Bytes"]),
   module("InterestCodec", ["Bytes", "InterestModel", "CSimdJSON"]),
   module("RocksDB", ["CRocksDB"]),
-  module("Kafka", ["CRdKafka"]),
+  module("Kafka", ["Threads", "CRdKafka"] + (sanitized ? ["CThreads"] : [])),
   module("Inputs", ["Bytes", "CZlib"]),
   module("Telemetry", ["Threads", "Bytes", "CPrometheus"]),
-  module("DaemonConfig", ["InterestModel", "CYAML"]),
-  module("CommandLineArguments"),
+  module("NearestName"),
+  module("DaemonConfig", ["InterestModel", "NearestName", "CYAML"]),
+  module("CommandLineArguments", ["NearestName"]),
   module("InterestStore", ["Threads", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
   module("Lookup", ["Bytes", "InterestModel", "InterestCodec", "InterestStore"]),
   module(
@@ -51,7 +58,7 @@ let modules: [Target] = [
 let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
-    "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka",
+    "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka",
     "Network",
     "HTTP", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
   ],
@@ -73,7 +80,7 @@ let testTargets: [Target] = [
   tests("KafkaTests", ["Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
   tests("TelemetryTests", ["Telemetry"]),
-  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "InterestModel"]),
+  tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
   tests("EndToEndTests", []),
 ]
@@ -81,6 +88,6 @@ let testTargets: [Target] = [
 let package = Package(
   name: "interestd",
   products: [.executable(name: "interestd", targets: ["interestd"])],
-  targets: systemLibraries + wrappers + modules + [executable] + testTargets,
+  targets: systemLibraries + wrappers + sanitizerTargets + modules + [executable] + testTargets,
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17)

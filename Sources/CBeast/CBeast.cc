@@ -1,1 +1,169 @@
 #include "CBeast.h"
+
+#if !__has_include(<boost/beast/http/basic_parser.hpp>)
+#error "Boost.Beast is missing: apt-get install libboost-dev"
+#endif
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace http = boost::beast::http;
+using boost::beast::error_code;
+using boost::beast::string_view;
+
+namespace {
+
+// A body's memory above this is given back when the next request begins.
+constexpr size_t kept_body_bytes = 64 * 1024;
+
+// In 1.74 a last chunk that comes in pieces must have 5 bytes ("0\r\n\r\n") when it is looked at again. No chunk header is
+// followed by fewer in a well-formed body, so waiting for them holds nothing up.
+constexpr size_t least_chunk_bytes = 5;
+
+struct Field {
+  size_t name, name_count, value, value_count;
+};
+
+/// What outlives a request, so that its memory does.
+struct Storage {
+  std::string text;  // method, target, and the fields' names and values, one behind the other
+  std::vector<Field> fields;
+  std::string body;
+  size_t method_count = 0, target_count = 0;
+  int version = 0;
+
+  void clear() {
+    text.clear();
+    fields.clear();
+    body.clear();
+    if (body.capacity() > kept_body_bytes) body.shrink_to_fit();
+    method_count = target_count = 0;
+    version = 0;
+  }
+};
+
+class Parser final : public http::basic_parser<true> {
+ public:
+  explicit Parser(Storage &storage) : storage_(storage) {}
+  /// Bytes of the current chunk that are still to come; 0: a chunk header or the trailer is next.
+  uint64_t chunk_left = 0;
+
+ private:
+  Storage &storage_;
+  bool header_done_ = false;
+
+  void on_request_impl(http::verb, string_view method, string_view target, int version, error_code &) override {
+    storage_.text.append(method.data(), method.size()).append(target.data(), target.size());
+    storage_.method_count = method.size();
+    storage_.target_count = target.size();
+    storage_.version = version;
+  }
+  void on_response_impl(int, string_view, int, error_code &) override {}
+  void on_field_impl(http::field, string_view name, string_view value, error_code &) override {
+    if (header_done_) return;  // a trailer's field is no header's
+    Field field{storage_.text.size(), name.size(), storage_.text.size() + name.size(), value.size()};
+    storage_.text.append(name.data(), name.size()).append(value.data(), value.size());
+    storage_.fields.push_back(field);
+  }
+  void on_header_impl(error_code &) override { header_done_ = true; }
+  void on_body_init_impl(boost::optional<uint64_t> const &, error_code &) override {}
+  size_t on_body_impl(string_view bytes, error_code &) override {
+    storage_.body.append(bytes.data(), bytes.size());
+    return bytes.size();
+  }
+  void on_chunk_header_impl(uint64_t size, string_view, error_code &) override { chunk_left = size; }
+  size_t on_chunk_body_impl(uint64_t, string_view bytes, error_code &) override {
+    storage_.body.append(bytes.data(), bytes.size());
+    chunk_left -= bytes.size();
+    return bytes.size();
+  }
+  void on_finish_impl(error_code &) override {}
+};
+
+}  // namespace
+
+struct cbeast_parser {
+  Storage storage;
+  std::optional<Parser> parser;
+  std::string reason;
+  size_t chunk_limit = 0;
+
+  cbeast_status fail(error_code code) {
+    reason = code.message();
+    if (code == http::error::bad_version) return CBEAST_BAD_VERSION;
+    return code == http::error::body_limit ? CBEAST_TOO_LONG : CBEAST_BAD;
+  }
+  cbeast_status fail(const char *text) {
+    reason = text;
+    return CBEAST_BAD;
+  }
+  cbeast_text text(size_t at, size_t count) const { return {storage.text.data() + at, count}; }
+};
+
+extern "C" {
+
+cbeast_parser *cbeast_create(void) { return new cbeast_parser; }
+void cbeast_destroy(cbeast_parser *parser) { delete parser; }
+
+cbeast_status cbeast_begin(cbeast_parser *p, const void *header, size_t count, uint64_t body_limit,
+                           size_t chunk_limit) {
+  p->storage.clear();
+  p->parser.emplace(p->storage);
+  p->chunk_limit = std::max(chunk_limit, least_chunk_bytes);
+  p->parser->header_limit(UINT32_MAX);  // the caller has the whole header already
+  p->parser->body_limit(body_limit);
+  error_code code;
+  size_t used = p->parser->put(boost::asio::const_buffer(header, count), code);
+  if (code == http::error::need_more || (!code && (used != count || !p->parser->is_header_done())))
+    return p->fail("the header is not complete");
+  if (code) return p->fail(code);
+  return p->parser->is_done() ? CBEAST_DONE : CBEAST_MORE;
+}
+
+cbeast_status cbeast_put(cbeast_parser *p, const void *bytes, size_t count, size_t *consumed) {
+  auto at = static_cast<const char *>(bytes);
+  *consumed = 0;
+  while (*consumed < count && !p->parser->is_done()) {
+    size_t size = count - *consumed;
+    bool framing = p->parser->chunked() && p->parser->chunk_left == 0;
+    if (framing && size < least_chunk_bytes) return CBEAST_MORE;
+    // Cut at the limit, so that what is refused does not depend on how the bytes arrived.
+    if (framing) size = std::min(size, p->chunk_limit);
+    error_code code;
+    size_t used = p->parser->put(boost::asio::const_buffer(at + *consumed, size), code);
+    *consumed += used;
+    if (code == http::error::need_more) {
+      if (framing && size - used >= p->chunk_limit) return p->fail("chunk header or trailer too long");
+      return CBEAST_MORE;
+    }
+    if (code) return p->fail(code);
+  }
+  return p->parser->is_done() ? CBEAST_DONE : CBEAST_MORE;
+}
+
+const char *cbeast_reason(const cbeast_parser *p) { return p->reason.c_str(); }
+cbeast_text cbeast_method(const cbeast_parser *p) { return p->text(0, p->storage.method_count); }
+cbeast_text cbeast_target(const cbeast_parser *p) { return p->text(p->storage.method_count, p->storage.target_count); }
+int cbeast_version(const cbeast_parser *p) { return p->storage.version; }
+bool cbeast_keep_alive(const cbeast_parser *p) { return p->parser->keep_alive(); }
+
+size_t cbeast_field(const cbeast_parser *p, const char *name, size_t name_count, cbeast_text *first) {
+  size_t found = 0;
+  *first = {nullptr, 0};
+  const char *text = p->storage.text.data();
+  for (auto &field : p->storage.fields) {
+    if (!boost::beast::iequals(string_view(text + field.name, field.name_count), string_view(name, name_count)))
+      continue;
+    if (found++ == 0) *first = p->text(field.value, field.value_count);
+  }
+  return found;
+}
+
+cbeast_text cbeast_body(const cbeast_parser *p) { return {p->storage.body.data(), p->storage.body.size()}; }
+
+}  // extern "C"

@@ -3,3 +3,4 @@
 #error "librdkafka is missing: apt-get install librdkafka-dev"
 #endif
 #include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>

@@ -17,6 +17,7 @@ constexpr int maximum_depth = 64;
 constexpr size_t smallest_capacity = 16 << 10;
 constexpr size_t kept_capacity = 1 << 20;
 constexpr size_t excerpt_length = 64;
+constexpr const char *half_a_pair = "an escape is half of a surrogate pair";
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
@@ -49,7 +50,8 @@ bool is_number(std::string_view text, bool &integer) {
   return at == text.size();
 }
 
-/// The field that a key names, by its bytes up to and with the closing quote. Reads at most 13 bytes, which the padding allows.
+/// The field that a key names, by its bytes up to and with the closing quote. It reads at most 13 bytes, which the
+/// padding allows.
 csimdjson_field *named(csimdjson_behavior &behavior, const char *key) {
   switch (key[0]) {
   case 'u': return memcmp(key, "user_id\"", 8) ? nullptr : &behavior.user_id;
@@ -157,7 +159,7 @@ private:
     const char *start = field.key().raw() - 1;
     std::string_view key;
     if (auto error = field.unescaped_key().get(key)) return failed(error);
-    if (!validate_utf8(key.data(), key.size())) return lone_surrogate(start);
+    if (!validate_utf8(key.data(), key.size())) return malformed(half_a_pair, start);
     // Ours are shorter and have no quote, which would end the name too soon below.
     char quoted[16];
     if (key.size() >= sizeof quoted || key.find('"') != key.npos) return csimdjson_good;
@@ -166,12 +168,6 @@ private:
     quoted[key.size()] = '"';
     known = named(behavior, quoted);
     return csimdjson_good;
-  }
-
-  uint32_t lone_surrogate(const char *at) {
-    fault = "an escape is half of a surrogate pair";
-    fault_at = at;
-    return csimdjson_invalid_utf8;
   }
 
   /// Checks a value to its end, with all in it, and tells what it is.
@@ -203,7 +199,7 @@ private:
       fault_at = token.data();
       return result;
     }
-    if (!validate_utf8(text.data(), text.size())) return lone_surrogate(token.data());
+    if (!validate_utf8(text.data(), text.size())) return malformed(half_a_pair, token.data());
     field = {text.data(), text.size(), csimdjson_string};
     return csimdjson_good;
   }
@@ -231,7 +227,7 @@ private:
         const char *start = field.key().raw() - 1;
         std::string_view key;
         if (auto error = field.unescaped_key().get(key)) return failed(error);
-        if (!validate_utf8(key.data(), key.size())) return lone_surrogate(start);
+        if (!validate_utf8(key.data(), key.size())) return malformed(half_a_pair, start);
       }
       csimdjson_field ignored;
       if (auto result = read(field.value(), ignored, depth + 1)) return result;

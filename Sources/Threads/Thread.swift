@@ -43,4 +43,7 @@ public struct Thread: ~Copyable, @unchecked Sendable {  // pthread_t may be join
   }
 
   public consuming func join() { pthread_join(handle, nil) }
+
+  /// Lets the thread end by itself, or with the process.
+  public consuming func detach() { pthread_detach(handle) }
 }

@@ -48,12 +48,11 @@ struct DatabaseTests {
   func locked() throws {
     let fixture = Fixture()
     let (database, _) = try fixture.open()
-    let error = #expect(throws: RocksDBError.self) { try fixture.open() }
+    let error = withExtendedLifetime(database) { #expect(throws: RocksDBError.self) { try fixture.open() } }
     #expect(error?.isLocked == true)
     #expect(error?.isRetryable == true)
     #expect(error?.description.hasPrefix("cannot open the database \(fixture.path): IO error: ") == true)
     #expect(error?.hint?.contains("open already") == true)
-    _ = database
   }
 
   @Test("a read-only opening beside the writer shows what was there, and takes nothing in")

@@ -1,12 +1,16 @@
 import Foundation
 import RocksDB
+import Synchronization
 import TestKit
 
 /// Joins operands with commas: the result shows their order.
 final class Joining: MergeOperator {
   let name: StaticString = "joining"
+  /// Merges that did not begin with "1", which tests use as the oldest operand.
+  let partialMerges = Atomic(0)
 
   func merge(key: UnsafeRawBufferPointer, operands: borrowing MergeOperands) -> UnsafeRawBufferPointer {
+    if operands[0].first != UInt8(ascii: "1") { partialMerges.add(1, ordering: .relaxed) }
     var joined: [UInt8] = []
     for index in 0..<operands.count {
       if index > 0 { joined.append(UInt8(ascii: ",")) }
@@ -88,13 +92,14 @@ extension ReadView {
 }
 
 /// A database in a folder of its own.
-struct Fixture {
+struct Fixture: Sendable {
   let directory = TemporaryDirectory()
+  let merge = Joining()
   let options: Options
   private let files = Counter()
 
   init(_ settings: Settings = Settings()) {
-    options = Options(settings, merge: Joining(), cache: Cache(capacity_bytes: 1 << 20))
+    options = Options(settings, merge: merge, cache: Cache(capacity_bytes: 1 << 20))
   }
 
   var path: String { directory.file("db") }
@@ -114,11 +119,8 @@ struct Fixture {
   }
 }
 
-private final class Counter {
-  private var count = 0
+private final class Counter: Sendable {
+  private let count = Atomic(0)
 
-  func next() -> Int {
-    count += 1
-    return count
-  }
+  func next() -> Int { count.add(1, ordering: .relaxed).newValue }
 }

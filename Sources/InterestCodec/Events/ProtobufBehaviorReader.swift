@@ -5,8 +5,7 @@ import Bytes
 enum ProtobufBehaviorReader {
   /// Levels of nested groups that are skipped.
   private static var maximumDepth: Int { 64 }
-  private static var shortestFieldNumber: UInt64 { 1 }
-  private static var longestFieldNumber: UInt64 { 0x1FFF_FFFF }
+  private static var fieldNumbers: ClosedRange<UInt64> { 1...0x1FFF_FFFF }
 
   static func read(
     _ bytes: UnsafeRawBufferPointer, into fields: inout BehaviorFields, present: inout FieldPresence
@@ -45,9 +44,7 @@ enum ProtobufBehaviorReader {
 
   /// Past the value of a field that is not ours.
   private static func skip(_ tag: UInt64, _ reader: inout ByteReader, depth: Int) {
-    guard (shortestFieldNumber...longestFieldNumber).contains(tag >> 3) && !reader.failed else {
-      return fail(&reader)
-    }
+    guard fieldNumbers.contains(tag >> 3) && !reader.failed else { return fail(&reader) }
     switch tag & 7 {
     case 0: _ = reader.varint()
     case 1: _ = reader.bytes(8)

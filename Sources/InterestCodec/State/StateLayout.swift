@@ -15,10 +15,20 @@ import InterestModel
 /// An envelope (first byte 255) holds what a fold could not read: varint size and bytes of the state folded from what it could,
 /// then the same for every operand that it could not.
 public enum StateLayout {
+  /// The layout's version: the first byte of every state.
+  public static var current: Int { Int(version) }
   static var version: UInt8 { 1 }
   static var damaged: UInt8 { 255 }
   static var maximumHeaderSize: Int { 1 + 10 }
   static var maximumEntrySize: Int { 5 + 10 + 5 }
+
+  /// How many groups a state has, as far as it can be read.
+  public static func groupCount(of state: UnsafeRawBufferPointer) -> Int {
+    guard var cursor = StateCursor(state) else { return 0 }
+    var count = 0
+    while cursor.next() { count += 1 }
+    return count
+  }
 
   /// Whether a stored value says of itself that part of it could not be read.
   static func isEnvelope(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.first == damaged }

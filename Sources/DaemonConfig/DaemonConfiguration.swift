@@ -1,0 +1,107 @@
+public import InterestModel
+
+/// All that the daemon can be told, decoded once from one YAML file and the environment. What each key means, its default and its
+/// bounds stand in `Schema`, and from there in `Ops/interestd.example.yaml`.
+///
+/// Flags override plain properties; whoever sets one calls `validate()` before using the tree.
+public struct DaemonConfiguration: Equatable, Sendable {
+  public var behaviors: BehaviorCatalog
+  /// Path of the cluster map; empty: not set.
+  public var clusterMap = ""
+  public var state = State()
+  public var buffer = Buffer()
+  public var memory = Memory()
+  public var ingest = Ingest()
+  public var kafka = Kafka()
+  public var http = HTTP()
+  public var log = Log()
+
+  /// The defaults, with the one thing that has none.
+  public init(behaviors: BehaviorCatalog) { self.behaviors = behaviors }
+
+  public struct State: Equatable, Sendable {
+    /// Empty: not set.
+    public var directory = ""
+    public var keptBehaviors = 32
+    public var windows_days = [1, 7, 30]
+    public init() {}
+  }
+
+  public struct Buffer: Equatable, Sendable {
+    public var events = 1_000_000
+    public var bytes = 64 << 20
+    public var age_ms = 5000
+    public init() {}
+  }
+
+  public struct Memory: Equatable, Sendable {
+    public var blockCache_bytes = 128 << 20
+    public init() {}
+  }
+
+  public struct Ingest: Equatable, Sendable {
+    public var maximumRecord_bytes = 1 << 20
+    public var level0Files = 40
+    public var breakerRecords = 1000
+    public var breakerPercent = 50
+    public init() {}
+  }
+
+  public struct Kafka: Equatable, Sendable {
+    /// Empty: not set.
+    public var brokers = ""
+    /// Empty: not set.
+    public var topic = ""
+    public var group = "interestd"
+    public var format = RecordFormat.auto
+    public var key = RecordKey.user
+    public var maxSkew_ms = 86_400_000
+    public var properties = KafkaProperties()
+    public init() {}
+  }
+
+  public struct HTTP: Equatable, Sendable {
+    /// `host:port`, an IPv6 host in brackets; port 0: any free one.
+    public var listen = "127.0.0.1:8080"
+    public var allowRemote = false
+    public var maximumConnections = 1024
+    public var requestDeadline_ms = 10_000
+    public var idleTimeout_ms = 60_000
+    public init() {}
+  }
+
+  public struct Log: Equatable, Sendable {
+    public var level = LogLevel.info
+    public var format = LogFormat.logfmt
+    public init() {}
+  }
+
+  /// How a Kafka record's value is read (DESIGN.md section 4).
+  public enum RecordFormat: String, CaseIterable, Sendable {
+    /// Told per record, by its first byte.
+    case auto
+    case json, protobuf
+  }
+
+  /// What a Kafka record's key is to the daemon.
+  public enum RecordKey: String, CaseIterable, Sendable {
+    /// The user id: a record whose key differs is bad.
+    case user
+    case ignore
+  }
+
+  public enum LogLevel: String, CaseIterable, Sendable {
+    case debug, info, warn, error
+  }
+
+  public enum LogFormat: String, CaseIterable, Sendable {
+    case logfmt, json
+  }
+}
+
+extension DaemonConfiguration {
+  /// What states are folded and read by. Of a tree that `validate()` accepts.
+  public var stateConfiguration: StateConfiguration {
+    StateConfiguration(catalog: behaviors, keptBehaviors: state.keptBehaviors, windows_days: state.windows_days)
+  }
+}

@@ -1,0 +1,132 @@
+/// Every key there is, in the order in which a configuration is printed. Defaults stand in `DaemonConfiguration`.
+enum Schema {
+  static let sections: [Section] = [top, state, buffer, memory, ingest, kafka, http, log]
+
+  static let keys: [Key] = sections.flatMap(\.keys)
+
+  private static let top = Section(
+    "", "",
+    [
+      Key(
+        "behaviors", \.behaviors, .catalog,
+        """
+        The behavior types: the name events carry, the code that states store (1 to 255, never to be given to another type), and \
+        the category it counts in. The only key without a default. Types may be added later, not changed.
+        """),
+      Key(
+        "cluster_map", \.clusterMap, .path,
+        """
+        The cluster map: a CSV file with the header shop_id,group_id. A shop it does not name is in group 0. \
+        Flag: --cluster-map. Relative paths begin at the working directory.
+        """),
+    ])
+
+  private static let state = Section(
+    "state", "What is kept of a user. A state directory remembers kept_behaviors and windows_days, and refuses others.",
+    [
+      Key("state.directory", \.state.directory, .path, "Where states are kept; one process opens it. Flag: --state."),
+      Key(
+        "state.kept_behaviors", \.state.keptBehaviors, .integer(1...255),
+        "How many of a group's most recent behaviors are kept one by one; older ones only count in the statistics."),
+      Key(
+        "state.windows_days", \.state.windows_days, .ascending(1...32, atMost: 8),
+        "Events are also counted in these windows, in days back from the user's newest event."),
+    ])
+
+  private static let buffer = Section(
+    "buffer",
+    "The fold buffer: events wait in it until one of the three is reached, then they are written as one sorted file.",
+    [
+      Key(
+        "buffer.events", \.buffer.events, .integer(1...16_000_000),
+        "Events per buffer. Each takes 48 bytes, and two buffers exist while one is being written."),
+      Key(
+        "buffer.bytes", \.buffer.bytes, .integer((1 << 20)...(64 << 30), "of bytes"),
+        "Memory for user ids and for states folded in place, beside the events."),
+      Key(
+        "buffer.age_ms", \.buffer.age_ms, .integer(10...3_600_000, "of milliseconds"),
+        "How long the oldest event waits. A crash repeats at most this much work; a smaller value writes more files."),
+    ])
+
+  private static let memory = Section(
+    "memory", "Memory apart from the buffers.",
+    [
+      Key(
+        "memory.block_cache_bytes", \.memory.blockCache_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
+        "RocksDB's cache of blocks, shared by everything that reads states.")
+    ])
+
+  private static let ingest = Section(
+    "ingest", "How events are taken in, from files and from Kafka.",
+    [
+      Key(
+        "ingest.maximum_record_bytes", \.ingest.maximumRecord_bytes, .integer(1024...(128 << 20), "of bytes"),
+        "A longer record is bad: it goes to the dead letters without being decoded."),
+      Key(
+        "ingest.level0_files", \.ingest.level0Files, .integer(4...10_000),
+        "Ingestion waits while RocksDB has more files than this to compact: lookups read all of them."),
+      Key(
+        "ingest.breaker_records", \.ingest.breakerRecords, .integer(1...1_000_000_000),
+        "Bad records never stop ingestion before so many records have been read."),
+      Key(
+        "ingest.breaker_percent", \.ingest.breakerPercent, .integer(1...100),
+        "More bad records than these, in percent, stop ingestion with an error: the input is not what it should be."),
+    ])
+
+  private static let kafka = Section(
+    "kafka", "Where behaviors come from when the daemon runs.",
+    [
+      Key(
+        "kafka.brokers", \.kafka.brokers, .brokers,
+        "The brokers to ask first, as host:port,host:port. Flag: --brokers."),
+      Key(
+        "kafka.topic", \.kafka.topic, .topic,
+        "The topic of behaviors. Its dead letters go to the topic of that name with .dead appended. Flag: --topic."),
+      Key(
+        "kafka.group", \.kafka.group, .text("1 to 255 bytes") { (1...255).contains($0.utf8.count) },
+        "The consumer group: instances of one group share the partitions. Flag: --group."),
+      Key(
+        "kafka.format", \.kafka.format, .choice,
+        "What a record's value is; auto tells it per record by its first byte."),
+      Key(
+        "kafka.key", \.kafka.key, .choice,
+        "user: a record whose key is not its user_id is bad, because a user must stay in one partition. ignore: do not look."
+      ),
+      Key(
+        "kafka.max_skew_ms", \.kafka.maxSkew_ms, .integer(0...31_536_000_000, "of milliseconds"),
+        "An event may be so much later than its record's timestamp; beyond it, it is bad."),
+      Key(
+        "kafka.properties", \.kafka.properties, .properties,
+        """
+        librdkafka's own properties, passed through, as in { security.protocol: sasl_ssl, group.instance.id: feeder-1 }. \
+        Secrets are better given by the environment: INTERESTD_KAFKA__PROPERTIES__SASL_PASSWORD is sasl.password. \
+        Those that the daemon depends on (bootstrap.servers, group.id, enable.auto.commit, enable.auto.offset.store, \
+        auto.offset.reset, enable.partition.eof, partition.assignment.strategy) are refused.
+        """),
+    ])
+
+  private static let http = Section(
+    "http", "The HTTP endpoint: lookups, health, metrics.",
+    [
+      Key("http.listen", \.http.listen, .listen, "Address and port; port 0 takes any free one. Flag: --http."),
+      Key(
+        "http.allow_remote", \.http.allowRemote, .bool,
+        "Whether listen may be an address that other machines reach: there is no authentication."),
+      Key(
+        "http.maximum_connections", \.http.maximumConnections, .integer(1...1_000_000),
+        "Connections at a time; further ones wait to be accepted."),
+      Key(
+        "http.request_deadline_ms", \.http.requestDeadline_ms, .integer(1...3_600_000, "of milliseconds"),
+        "From a request's first byte to its last; a slower client is disconnected."),
+      Key(
+        "http.idle_timeout_ms", \.http.idleTimeout_ms, .integer(1...86_400_000, "of milliseconds"),
+        "How long a connection may stay open without a request."),
+    ])
+
+  private static let log = Section(
+    "log", "Log lines, on standard error.",
+    [
+      Key("log.level", \.log.level, .choice, "The least important lines to print."),
+      Key("log.format", \.log.format, .choice, "logfmt (key=value) or one JSON object a line."),
+    ])
+}

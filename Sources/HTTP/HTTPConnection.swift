@@ -1,0 +1,113 @@
+import Bytes
+import Network
+
+/// One connection's HTTP/1.1 (RFC 9112): requests one after the other, each answered before the next is read.
+///
+/// What cannot be trusted ends the connection with its reply: after it, nobody knows where the next request would begin.
+final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler {
+  private let server: HTTPServer<Handler>
+  private var parser = RequestParser()
+  private var scanner = HeaderScanner()
+  private var isInBody = false
+
+  init(server: HTTPServer<Handler>) { self.server = server }
+
+  override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
+    if isInBody { return receiveBody(input, offset: 0, &output) }
+    if input.isEmpty { return Reception(consumed: 0, .complete) }
+    // Clients that end a body with an empty line too much are forgiven (RFC 9112 section 2.2).
+    if input.count >= 2, input[0] == UInt8(ascii: "\r"), input[1] == UInt8(ascii: "\n") {
+      scanner = HeaderScanner()
+      return Reception(consumed: 2, .complete)
+    }
+    switch scanner.scan(input, limit: server.limits.header_bytes) {
+    case .more: return Reception(consumed: 0, .partial)
+    case .bad(let problem): return refuse(.badRequest, "the request has \(problem)", &output)
+    case .tooLong(let inRequestLine):
+      let status = inRequestLine ? HTTPStatus.uriTooLong : .headerFieldsTooLarge
+      return refuse(status, "the header is longer than \(server.limits.header_bytes) bytes", &output)
+    case .header(let size): return receiveHeader(input, size, &output)
+    }
+  }
+
+  override func requestExpired(_ output: inout ByteBuffer) {
+    _ = refuse(.requestTimeout, "the request was not complete in time", &output)
+  }
+
+  private func receiveHeader(
+    _ input: UnsafeRawBufferPointer, _ size: Int, _ output: inout ByteBuffer
+  ) -> Reception {
+    scanner = HeaderScanner()
+    let outcome = parser.begin(UnsafeRawBufferPointer(rebasing: input[..<size]), server.limits)
+    if case .refused(let status, let reason) = outcome { return refuse(status, reason, &output) }
+    if let (status, reason) = framingProblem() { return refuse(status, reason, &output) }
+    if case .done = outcome {
+      return Reception(consumed: size, respond(&output) ? .complete : .close)
+    }
+    if parser.isVersion11 && parser.field("Expect").count > 0 { output.append("HTTP/1.1 100 Continue\r\n\r\n") }
+    isInBody = true
+    return receiveBody(input, offset: size, &output)
+  }
+
+  /// What the parser lets pass, but two servers in a row might read differently.
+  private func framingProblem() -> (HTTPStatus, String)? {
+    let codings = parser.field("Transfer-Encoding")
+    if codings.count > 0 {
+      guard parser.isVersion11 else { return (.badRequest, "http 1.0 has no transfer codings") }
+      guard codings.count == 1, codings.first.equalsIgnoringCase("chunked") else {
+        return (.notImplemented, "chunked is the only transfer coding known here")
+      }
+    }
+    let lengths = parser.field("Content-Length")
+    if lengths.count > 1 || !lengths.first.allSatisfy({ $0 >= 48 && $0 <= 57 }) {
+      return (.badRequest, "the content length is not one decimal number")
+    }
+    let hosts = parser.field("Host").count
+    if hosts > 1 || hosts == 0 && parser.isVersion11 { return (.badRequest, "there must be one host field") }
+    let expectations = parser.field("Expect")
+    if expectations.count > 0, !expectations.first.equalsIgnoringCase("100-continue") {
+      return (.expectationFailed, "100-continue is the only expectation known here")
+    }
+    return nil
+  }
+
+  private func receiveBody(
+    _ input: UnsafeRawBufferPointer, offset: Int, _ output: inout ByteBuffer
+  ) -> Reception {
+    var consumed = 0
+    let outcome = parser.put(UnsafeRawBufferPointer(rebasing: input[offset...]), consumed: &consumed)
+    switch outcome {
+    case .more: return Reception(consumed: offset + consumed, .partial)
+    case .refused(let status, let reason): return refuse(status, reason, &output)
+    case .done:
+      isInBody = false
+      return Reception(consumed: offset + consumed, respond(&output) ? .complete : .close)
+    }
+  }
+
+  /// Answers the request that the parser has. False where the connection ends with it.
+  private func respond(_ output: inout ByteBuffer) -> Bool {
+    server.response.reset()
+    let method = HTTPMethod(parser.method)
+    if let problem = server.request.target.parse(parser.target) {
+      server.response.fail(.badRequest, problem)
+    } else {
+      server.request.method = method == .head ? .get : method
+      server.request.body = parser.body
+      server.request.contentType = parser.field("Content-Type").first
+      server.handler.respond(to: server.request, into: &server.response)
+    }
+    let keepsAlive = parser.keepsAlive
+    server.response.write(to: &output, withBody: method != .head, closing: !keepsAlive)
+    server.handler.answered(server.response.status)
+    return keepsAlive
+  }
+
+  private func refuse(_ status: HTTPStatus, _ reason: String, _ output: inout ByteBuffer) -> Reception {
+    server.response.reset()
+    server.response.fail(status, reason)
+    server.response.write(to: &output, withBody: true, closing: true)
+    server.handler.answered(status)
+    return Reception(consumed: 0, .close)
+  }
+}

@@ -1,0 +1,10 @@
+/// What one HTTP request may use.
+public struct HTTPLimits: Sendable {
+  /// The request line, all header lines and the empty line. Above it a request is answered with 414 or 431. It must be below
+  /// `NetworkLimits.input_bytes`.
+  public var header_bytes = 16 * 1024
+  /// A request's body, without the framing of chunks. Above it: 413.
+  public var body_bytes = 256 * 1024
+
+  public init() {}
+}

@@ -1,0 +1,84 @@
+import Bytes
+
+/// A reply being written. Its memory is the loop's, and reused.
+public struct HTTPResponse: ~Copyable {
+  public var status = HTTPStatus.ok
+  public var contentType: StaticString = HTTPResponse.json
+  /// The body, written straight into it. Its length is sent as Content-Length.
+  public var body = ByteBuffer(capacity: 16 * 1024)
+  private var headers = ByteBuffer(capacity: 256)
+
+  public static let json: StaticString = "application/json"
+  public static let text: StaticString = "text/plain; charset=utf-8"
+
+  /// Body memory kept for the next reply.
+  private static let kept_bytes = 1024 * 1024
+
+  init() {}
+
+  mutating func reset() {
+    status = .ok
+    contentType = Self.json
+    body.clear()
+    body.shrink(to: Self.kept_bytes)
+    headers.clear()
+  }
+
+  /// One more header field. Control bytes in the value become spaces.
+  public mutating func setHeader(_ name: StaticString, _ value: String) {
+    headers.append(name)
+    headers.append(": ")
+    for byte in value.utf8 { headers.append(byte < 0x20 || byte == 0x7f ? 0x20 : byte) }
+    headers.append("\r\n")
+  }
+
+  /// Makes this an error, whatever was written before: `{"error":{"parameter":"groups","message":"..."}}`.
+  public mutating func fail(_ status: HTTPStatus, parameter: String? = nil, _ message: String) {
+    self.status = status
+    contentType = Self.json
+    body.clear()
+    body.append("{\"error\":{")
+    if let parameter {
+      body.append("\"parameter\":")
+      body.append(jsonString: parameter)
+      body.append(",")
+    }
+    body.append("\"message\":")
+    body.append(jsonString: message)
+    body.append("}}\n")
+  }
+
+  public mutating func fail(_ error: ParameterError) { fail(.badRequest, parameter: error.parameter, error.message) }
+
+  /// There is nothing at this path.
+  public mutating func failNotFound() { fail(.notFound, "nothing is served at this path") }
+
+  /// `allow` lists the methods that the path has: `GET, HEAD`.
+  public mutating func failMethodNotAllowed(allow: String) {
+    fail(.methodNotAllowed, "this path only has \(allow)")
+    setHeader("Allow", allow)
+  }
+
+  /// For now: the client may come again after `retryAfter_s` seconds.
+  public mutating func failUnavailable(retryAfter_s: Int, _ message: String) {
+    fail(.serviceUnavailable, message)
+    setHeader("Retry-After", String(retryAfter_s))
+  }
+
+  /// The reply's bytes; `withBody: false` is the reply to HEAD, which has the same header.
+  func write(to output: inout ByteBuffer, withBody: Bool, closing: Bool) {
+    output.append("HTTP/1.1 ")
+    output.append(decimal: UInt64(status.rawValue))
+    output.append(" ")
+    output.append(status.reason)
+    output.append("\r\nContent-Type: ")
+    output.append(contentType)
+    output.append("\r\nContent-Length: ")
+    output.append(decimal: UInt64(body.count))
+    output.append("\r\n")
+    output.append(headers.bytes)
+    if closing { output.append("Connection: close\r\n") }
+    output.append("\r\n")
+    if withBody { output.append(body.bytes) }
+  }
+}

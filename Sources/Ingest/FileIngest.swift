@@ -1,0 +1,214 @@
+import Bytes
+import Inputs
+import InterestCodec
+import InterestModel
+import InterestStore
+import Threads
+
+/// What an ingestion of files did.
+public struct FileIngestReport: Sendable {
+  /// Records read that count, and that do not.
+  public var behaviors: UInt64 = 0
+  public var badRecords: UInt64 = 0
+  /// Behaviors of shops that the cluster map does not name.
+  public var unmapped: UInt64 = 0
+  /// Bytes (decompressed) that an earlier run had ingested.
+  public var skipped_bytes: UInt64 = 0
+  /// Inputs whose last line is not complete: left for a run that finds the rest of it.
+  public var incomplete: [String] = []
+  /// What ended an input before its end, after everything before that was ingested.
+  public var failures: [String] = []
+  /// Whether it was asked to stop before the end.
+  public var isStopped = false
+}
+
+/// The embedded default: behaviors from files, through the same intake as Kafka's.
+public struct FileIngest: ~Copyable {
+  public struct Options: Sendable {
+    public var record_bytes = 1 << 20
+    public var breakerRecords = 1000
+    public var breakerPercent = 50
+
+    public init() {}
+  }
+
+  /// Told every few thousand records: the input's name, bytes used of its size, records of it.
+  public typealias Progress = (_ input: String, _ used_bytes: UInt64, _ size_bytes: UInt64?, _ records: UInt64) -> Void
+
+  private let pipeline: Pipeline
+  private let options: Options
+  private let isCancelled: @Sendable () -> Bool
+  private let queue = FlushQueue()
+  private var report = FileIngestReport()
+  /// Ends of inputs that are read but not in a buffer's positions yet.
+  private var finished: [InputPosition] = []
+
+  /// All users of files are on one partition.
+  static var partition: UInt16 { 0 }
+  private static var progressStep: UInt64 { 8192 }
+
+  public init(
+    _ pipeline: Pipeline, options: Options = Options(), isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) {
+    self.pipeline = pipeline
+    self.options = options
+    self.isCancelled = isCancelled
+  }
+
+  /// Reads all inputs to their ends. When it returns, everything that it reports is durable; when it throws, everything up to the
+  /// last flush is, and another run goes on there.
+  public consuming func run(_ inputs: [Input], progress: Progress = { _, _, _, _ in }) throws(IngestError)
+    -> FileIngestReport
+  {
+    let flusher = FlusherThread(pipeline.store.generation, queue, counters: pipeline.counters)
+    var failure: IngestError?
+    do throws(IngestError) { try readAll(inputs, progress) } catch { failure = error }
+    queue.close()
+    flusher.join()
+    if let failure { throw failure }
+    report.behaviors = pipeline.counters.behaviors
+    report.badRecords = pipeline.counters.bad
+    report.unmapped = pipeline.counters.unmapped
+    return report
+  }
+
+  private mutating func readAll(_ inputs: [Input], _ progress: Progress) throws(IngestError) {
+    let decoder = EventDecoder(
+      catalog: pipeline.store.identity.configuration.catalog, format: .auto, maximumRecordBytes: options.record_bytes)
+    var intake = try Intake(pipeline, decoder: decoder, queue: queue, isCancelled: isCancelled)
+    var failure: IngestError?
+    for input in inputs where !isCancelled() {
+      do throws(IngestError) { try read(input, &intake, progress) } catch {
+        if error.code != .input { failure = error } else { report.failures.append(error.message) }
+      }
+      if failure != nil { break }
+    }
+    // What is in the buffer is given up, and the next run reads it again: after a breaker's trip with what was wrong put right.
+    if let failure { throw failure }
+    report.isStopped = isCancelled()
+    try intake.finish(positions())
+  }
+
+  /// Takes an input's records. Whatever ends it, what was taken is in the buffer, and its position in `finished`.
+  private mutating func read(_ input: Input, _ intake: inout Intake, _ progress: Progress) throws(IngestError) {
+    var reader = try open(input)
+    intake.expect(input.format.framing == .lines ? .json : .protobuf)
+    var breaker = Breaker(.init(records: options.breakerRecords, percent: options.breakerPercent))
+    var failure: IngestError?
+    var records: UInt64 = 0
+    do throws(InputError) {
+      while let frame = try reader.next() {
+        records &+= 1
+        let bad = Self.take(frame, &intake, limit: options.record_bytes)
+        if let bad {
+          if !frame.isTerminated && input.identity != nil {
+            reader.leaveUnterminated()
+            report.incomplete.append("\(input.name) at byte \(frame.offset): \(bad)")
+            break
+          }
+          if let stop = addDeadLetter(bad, frame, of: input, &intake) {
+            failure = stop
+            break
+          }
+        }
+        breaker.count(isBad: bad != nil)
+        if let (window, count) = breaker.tripped {
+          failure = Self.tripped(input, frame, window, count, bad)
+          break
+        }
+        if intake.isFull {
+          failure = flush(&intake, input, &reader)
+          if failure != nil { break }
+        }
+        if records % Self.progressStep == 0 {
+          let (used_bytes, size_bytes) = reader.progress
+          progress(input.name, used_bytes, size_bytes, records)
+          if isCancelled() { break }
+        }
+      }
+    } catch {
+      failure = IngestError(.input, error.description)
+    }
+    if let position = Self.position(input, &reader) { finished.append(position) }
+    if let failure { throw failure }
+  }
+
+  private mutating func open(_ input: Input) throws(IngestError) -> RecordReader {
+    var limits = RecordLimits()
+    limits.record_bytes = options.record_bytes
+    do {
+      var checkpoint: Checkpoint?
+      if let identity = input.identity {
+        // The same input named twice goes on where its first reading ended, durable yet or not.
+        let durable = try pipeline.store.generation.position(ofInput: identity)
+        let known = finished.last { $0.name == identity } ?? durable
+        checkpoint = known.map {
+          Checkpoint(position: $0.consumed, number: $0.records, high: $0.hash.high, low: $0.hash.low)
+        }
+      }
+      report.skipped_bytes += checkpoint?.position ?? 0
+      return try RecordReader(input, limits: limits, resumingAt: checkpoint)
+    } catch let error as InputError {
+      throw IngestError(.input, error.description)
+    } catch let error as StoreError {
+      throw IngestError(error)
+    } catch {
+      throw IngestError(.input, "\(error)")
+    }
+  }
+
+  @inline(__always)
+  private static func take(_ frame: Frame, _ intake: inout Intake, limit: Int) -> BadRecord? {
+    if frame.isOversized {
+      return BadRecord(.recordTooLarge, "the record has \(frame.length) bytes, and \(limit) are allowed")
+    }
+    return intake.take(EventRecord(value: frame.bytes), partition: partition)
+  }
+
+  private func addDeadLetter(
+    _ bad: BadRecord, _ frame: Frame, of input: Input, _ intake: inout Intake
+  ) -> IngestError? {
+    let origin = RecordOrigin.file(path: input.identity ?? input.name, position: frame.offset, number: frame.number)
+    do throws(IngestError) {
+      try intake.addDeadLetter(
+        bad, origin, value: frame.bytes, value_bytes: frame.isOversized ? frame.length : nil)
+    } catch { return error }
+    return nil
+  }
+
+  private mutating func flush(_ intake: inout Intake, _ input: Input, _ reader: inout RecordReader) -> IngestError? {
+    if let position = Self.position(input, &reader) { finished.append(position) }
+    do throws(IngestError) { try intake.flush(positions()) } catch { return error }
+    return nil
+  }
+
+  private static func position(_ input: Input, _ reader: inout RecordReader) -> InputPosition? {
+    guard let identity = input.identity else { return nil }
+    let checkpoint = reader.checkpoint()
+    return InputPosition(
+      name: identity, consumed: checkpoint.position, hash: (checkpoint.high, checkpoint.low), records: checkpoint.number
+    )
+  }
+
+  /// The farthest position of each input, each name once.
+  private mutating func positions() -> DurablePositions {
+    var positions = DurablePositions()
+    for position in finished {
+      positions.inputs.removeAll { $0.name == position.name }
+      positions.inputs.append(position)
+    }
+    finished = []
+    return positions
+  }
+
+  private static func tripped(_ input: Input, _ frame: Frame, _ records: Int, _ bad: Int, _ last: BadRecord?)
+    -> IngestError
+  {
+    IngestError(
+      .breaker,
+      "\(input.name): \(bad) of \(records) records up to record \(frame.number) are bad"
+        + (last.map { " (the last: \($0))" } ?? "")
+        + ": check that this is the right file and catalog. Nothing since the last flush was kept; run again to go on there"
+    )
+  }
+}

@@ -1,0 +1,97 @@
+import InterestStore
+import Threads
+
+/// Full buffers on their way from a lane to its flusher, and what became durable on the way back. One lane, one flusher.
+final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mutex`
+  private let mutex = Mutex()
+  private var waiting: [FoldBuffer] = []
+  private var isFlushing = false
+  private var isClosed = false
+  private var failure: StoreError?
+  private var durable: [DurablePositions] = []
+
+  /// The lane hands a buffer over, and does not touch it any more. The store's number of buffers bounds the queue.
+  func submit(_ buffer: FoldBuffer) {
+    mutex.withLock {
+      waiting.append(buffer)
+      mutex.notifyAll()
+    }
+  }
+
+  /// The lane waits until all that it submitted is durable, or something failed.
+  func drain() throws(StoreError) {
+    try mutex.withLock { () throws(StoreError) in
+      while (isFlushing || !waiting.isEmpty) && failure == nil { mutex.wait() }
+      if let failure { throw failure }
+    }
+  }
+
+  /// Positions that became durable since the last call, oldest first.
+  func takeDurable() throws(StoreError) -> [DurablePositions] {
+    try mutex.withLock { () throws(StoreError) in
+      if let failure { throw failure }
+      defer { durable = [] }
+      return durable
+    }
+  }
+
+  var hasFailed: Bool { mutex.withLock { failure != nil } }
+
+  /// No buffer follows.
+  func close() {
+    mutex.withLock {
+      isClosed = true
+      mutex.notifyAll()
+    }
+  }
+
+  /// The flusher waits for a buffer; nil is the end.
+  func next() -> FoldBuffer? {
+    mutex.withLock {
+      while waiting.isEmpty && !isClosed { mutex.wait() }
+      guard failure == nil, !waiting.isEmpty else { return nil }
+      isFlushing = true
+      return waiting.removeFirst()
+    }
+  }
+
+  func finish(_ positions: DurablePositions) {
+    mutex.withLock {
+      isFlushing = false
+      durable.append(positions)
+      mutex.notifyAll()
+    }
+  }
+
+  func fail(_ error: StoreError) {
+    mutex.withLock {
+      isFlushing = false
+      failure = error
+      mutex.notifyAll()
+    }
+  }
+}
+
+/// The thread that writes a lane's full buffers into the database. It ends when the queue is closed and empty, or on an error, which
+/// the lane finds in the queue.
+struct FlusherThread: ~Copyable {
+  private let thread: Thread
+
+  init(_ generation: Generation, _ queue: FlushQueue, counters: IngestCounters) {
+    thread = Thread(name: "flusher") {
+      var flusher = Flusher(generation)
+      while let buffer = queue.next() {
+        let positions = buffer.positions
+        do throws(StoreError) {
+          try flusher.flush(buffer)
+        } catch {
+          return queue.fail(error)
+        }
+        counters.addFlush(bytes: flusher.written_bytes)
+        queue.finish(positions)
+      }
+    }
+  }
+
+  consuming func join() { thread.join() }
+}

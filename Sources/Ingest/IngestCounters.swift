@@ -1,0 +1,59 @@
+import InterestCodec
+import Synchronization
+
+/// What ingestion has done since the process started, for metrics and summaries. Written by lanes and flushers, read by anyone.
+public final class IngestCounters: Sendable {
+  private let behaviorCount = Atomic<UInt64>(0)
+  private let badCount = Atomic<UInt64>(0)
+  private let unmappedCount = Atomic<UInt64>(0)
+  private let misplacedCount = Atomic<UInt64>(0)
+  private let flushCount = Atomic<UInt64>(0)
+  private let flushBytes = Atomic<UInt64>(0)
+  private let badReasons = ReasonCounters()
+
+  public init() {}
+
+  /// Behaviors that were folded.
+  public var behaviors: UInt64 { behaviorCount.load(ordering: .relaxed) }
+  /// Of these, behaviors of shops that the cluster map does not name.
+  public var unmapped: UInt64 { unmappedCount.load(ordering: .relaxed) }
+  /// Records that went to the dead letters.
+  public var bad: UInt64 { badCount.load(ordering: .relaxed) }
+  /// Users found on another partition than lookups will look at.
+  public var misplacedUsers: UInt64 { misplacedCount.load(ordering: .relaxed) }
+  public var flushes: UInt64 { flushCount.load(ordering: .relaxed) }
+  /// Bytes of the files that flushes wrote.
+  public var flushed_bytes: UInt64 { flushBytes.load(ordering: .relaxed) }
+
+  public func bad(_ reason: BadRecord.Reason) -> UInt64 { badReasons.count(of: reason) }
+
+  func addBehaviors(_ count: UInt64, unmapped: UInt64, misplacedUsers: UInt64) {
+    behaviorCount.add(count, ordering: .relaxed)
+    unmappedCount.add(unmapped, ordering: .relaxed)
+    misplacedCount.add(misplacedUsers, ordering: .relaxed)
+  }
+
+  func addBad(_ reason: BadRecord.Reason) {
+    badCount.add(1, ordering: .relaxed)
+    badReasons.add(reason)
+  }
+
+  func addFlush(bytes total: UInt64) {
+    flushCount.add(1, ordering: .relaxed)
+    flushBytes.store(total, ordering: .relaxed)
+  }
+}
+
+private final class ReasonCounters: @unchecked Sendable {  // the pointer never changes, and what it leads to is atomic
+  private let counters = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: BadRecord.Reason.allCases.count)
+
+  init() { for index in BadRecord.Reason.allCases.indices { (counters + index).initialize(to: Atomic(0)) } }
+
+  deinit { counters.deallocate() }
+
+  private func index(of reason: BadRecord.Reason) -> Int { BadRecord.Reason.allCases.firstIndex(of: reason) ?? 0 }
+
+  func add(_ reason: BadRecord.Reason) { counters[index(of: reason)].add(1, ordering: .relaxed) }
+
+  func count(of reason: BadRecord.Reason) -> UInt64 { counters[index(of: reason)].load(ordering: .relaxed) }
+}

@@ -1,0 +1,126 @@
+import Bytes
+import InterestCodec
+import InterestModel
+import InterestStore
+
+/// What every lane does with a record, whatever it came from: decode, map the shop to its group, append to the fold buffer, or put
+/// it to the dead letters. Owned by one lane.
+struct Intake: ~Copyable {
+  private let generation: Generation
+  private let shops: ShopMap
+  private let source: StateSource
+  private let queue: FlushQueue
+  private let counters: IngestCounters
+  private let isCancelled: @Sendable () -> Bool
+  private var decoder: EventDecoder
+  private var letters: DeadLetters
+  private var event = DecodedEvent()
+  private(set) var buffer: FoldBuffer
+  // Since the last `publishCounts`.
+  private var behaviors: UInt64 = 0
+  private var unmapped: UInt64 = 0
+  private var misplacedUsers: UInt64 = 0
+
+  /// - Parameter isCancelled: Ends the wait for an empty buffer.
+  init(
+    _ pipeline: Pipeline, decoder: consuming EventDecoder, queue: FlushQueue,
+    isCancelled: @escaping @Sendable () -> Bool
+  ) throws(IngestError) {
+    let generation = pipeline.store.generation
+    let position: DeadLetterPosition
+    do throws(StoreError) { position = try generation.deadLetterPosition() } catch { throw IngestError(error) }
+    guard let buffer = generation.nextBuffer(isCancelled: isCancelled) else {
+      throw IngestError(.storage, "stopped before an empty buffer was there")
+    }
+    letters = try DeadLetters(path: pipeline.store.directory.deadLetters, from: position)
+    shops = pipeline.clusterMap.shops
+    source = pipeline.store.identity.source
+    counters = pipeline.counters
+    self.generation = generation
+    self.queue = queue
+    self.isCancelled = isCancelled
+    self.decoder = decoder
+    self.buffer = buffer
+  }
+
+  var isFull: Bool {
+    @inline(__always) get { buffer.isFull }
+  }
+
+  /// How the records that follow are written.
+  mutating func expect(_ format: EventFormat) { decoder.format = format }
+
+  /// Folds a record, or says what is wrong with it. The caller sees to it that the buffer is not full.
+  @inline(__always)
+  mutating func take(_ record: EventRecord, partition: UInt16) -> BadRecord? {
+    if let bad = decoder.decode(record, into: &event) { return bad }
+    let group = shops.group(of: event.behavior.shop)
+    event.behavior.group = group
+    behaviors &+= 1
+    if group == 0 { unmapped &+= 1 }
+    if buffer.append(event.behavior, partition: partition, user: event.user) { checkPlace(partition) }
+    return nil
+  }
+
+  /// Event time of the last record that was taken.
+  var lastEvent_ms: Int64 { event.behavior.time_ms }
+
+  mutating func addDeadLetter(
+    _ bad: BadRecord, _ origin: RecordOrigin, key: UnsafeRawBufferPointer? = nil, value: UnsafeRawBufferPointer?,
+    value_bytes: UInt64? = nil, timestamp_ms: Int64 = -1
+  ) throws(IngestError) {
+    counters.addBad(bad.reason)
+    try letters.add(bad, origin, key: key, value: value, value_bytes: value_bytes, timestamp_ms: timestamp_ms)
+  }
+
+  /// Hands the buffer to the flusher, with the positions that hold for it, and takes an empty one: waits for that where the flusher is
+  /// behind. Dead letters are made durable before.
+  mutating func flush(_ positions: consuming DurablePositions) throws(IngestError) {
+    publishCounts()
+    try submit(positions)
+    guard let next = generation.nextBuffer(isCancelled: { [queue, isCancelled] in queue.hasFailed || isCancelled() })
+    else {
+      do throws(StoreError) { _ = try queue.takeDurable() } catch { throw IngestError(error) }
+      throw IngestError(.storage, "stopped while waiting for an empty buffer")
+    }
+    buffer = next
+  }
+
+  /// As `flush`, for the last time: returns when everything is durable.
+  mutating func finish(_ positions: consuming DurablePositions) throws(IngestError) {
+    publishCounts()
+    try submit(positions)
+    do throws(StoreError) { try queue.drain() } catch { throw IngestError(error) }
+  }
+
+  private mutating func submit(_ positions: consuming DurablePositions) throws(IngestError) {
+    try letters.makeDurable()
+    positions.deadLetters = letters.position
+    buffer.positions = positions
+    queue.submit(buffer)
+  }
+
+  mutating func publishCounts() {
+    counters.addBehaviors(behaviors, unmapped: unmapped, misplacedUsers: misplacedUsers)
+    (behaviors, unmapped, misplacedUsers) = (0, 0, 0)
+  }
+
+  /// A user on another partition than a lookup would ask is not found: told once per user and buffer.
+  private mutating func checkPlace(_ partition: UInt16) {
+    if source.partition(of: event.user) != partition { misplacedUsers &+= 1 }
+  }
+}
+
+/// What a lane stands on.
+public struct Pipeline: Sendable {
+  public let store: InterestStore
+  public let clusterMap: ClusterMap
+  public let counters: IngestCounters
+
+  /// The store must have been opened with the cluster map's hash.
+  public init(store: InterestStore, clusterMap: ClusterMap, counters: IngestCounters = IngestCounters()) {
+    self.store = store
+    self.clusterMap = clusterMap
+    self.counters = counters
+  }
+}

@@ -1,0 +1,56 @@
+import InterestStore
+import Kafka
+import Synchronization
+import Telemetry
+import Threads
+
+/// Continuous ingestion from a topic: a lane and its flusher, started and stopped together.
+public final class KafkaIngest: @unchecked Sendable {  // the thread is joined by `join`, once
+  public let board = PartitionBoard()
+  private let stopRequested = Atomic<Bool>(false)
+  private let outcome = Mutex()
+  private var failure: IngestError?
+
+  public init() {}
+
+  /// Starts the threads.
+  public func start(_ settings: KafkaLaneSettings, _ pipeline: Pipeline, log: Log) {
+    let queue = FlushQueue()
+    let isStopping: @Sendable () -> Bool = { [self] in stopRequested.load(ordering: .acquiring) }
+    thread = Thread(name: "lane") { [self] in
+      let flusher = FlusherThread(pipeline.store.generation, queue, counters: pipeline.counters)
+      var lane = KafkaLane(settings, pipeline, board, log, queue, isStopping: isStopping)
+      var failure: IngestError?
+      do throws(IngestError) { try lane.run(KafkaDiagnostics(forwardingTo: log)) } catch { failure = error }
+      queue.close()
+      flusher.join()
+      outcome.withLock { self.failure = failure }
+    }
+  }
+
+  private var thread: Thread?
+
+  public func requestStop() { stopRequested.store(true, ordering: .releasing) }
+
+  /// Waits for the end, and tells what ended it if it was an error.
+  public func join() throws(IngestError) {
+    if let thread = thread.take() { thread.join() }
+    let failure = outcome.withLock { self.failure }
+    if let failure { throw failure }
+  }
+}
+
+extension KafkaDiagnostics {
+  /// librdkafka's own lines, errors and warnings as such and all else for debugging.
+  public convenience init(forwardingTo log: Telemetry.Log) {
+    self.init(
+      log: { level, facility, message in
+        if level <= 4 {
+          log.warn("librdkafka", ["facility": facility, "message": message])
+        } else {
+          log.debug("librdkafka", ["facility": facility, "message": message])
+        }
+      },
+      error: { log.warn("librdkafka", ["error": $0.description]) })
+  }
+}

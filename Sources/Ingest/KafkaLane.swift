@@ -1,0 +1,188 @@
+import InterestCodec
+import InterestModel
+import InterestStore
+import Kafka
+import Synchronization
+import Telemetry
+import Threads
+
+/// How a topic is read.
+public struct KafkaLaneSettings: Sendable {
+  public var topic: String
+  public var partitions: Int
+  /// Connection, group and all of librdkafka's own properties.
+  public var configuration: KafkaConfiguration
+  public var format = EventFormat.auto
+  /// Whether a record's key has to be its user id.
+  public var checksKey = true
+  public var maximumSkew_ms: Int64 = 86_400_000
+  public var record_bytes = 1 << 20
+  /// A buffer is flushed when its first behavior is so old, full or not.
+  public var bufferAge_ms = 5000
+  public var breakerRecords = 1000
+  public var breakerPercent = 50
+  /// Committed offsets are reported at each flush, and at least so often.
+  public var commitInterval_ms = 5000
+
+  public init(topic: String, partitions: Int, configuration: KafkaConfiguration) {
+    self.topic = topic
+    self.partitions = partitions
+    self.configuration = configuration
+  }
+}
+
+/// A lane: one thread with one consumer, its own group member. It polls a batch, decodes in place, maps, appends, and repeats; a full
+/// buffer is handed to a flusher while it fills the next (DESIGN.md section 7).
+struct KafkaLane: ~Copyable {
+  let settings: KafkaLaneSettings
+  let pipeline: Pipeline
+  let board: PartitionBoard
+  let log: Log
+  let queue: FlushQueue
+  let isStopping: @Sendable () -> Bool
+  var partitions: LanePartitions
+  var hasJoined = false
+  private var lastCommit_ns: UInt64 = 0
+  private var firstAppend_ns: UInt64 = 0
+
+  /// Bounds of what waits for a broker. Together with a flush they are within the ten seconds of a shutdown.
+  static var poll_ms: Int32 { 50 }
+  static var request_ms: Int32 { 3000 }
+  static var lastCommit_ms: Int32 { 2000 }
+  static var close_ms: Int { 3000 }
+
+  init(
+    _ settings: KafkaLaneSettings, _ pipeline: Pipeline, _ board: PartitionBoard, _ log: Log, _ queue: FlushQueue,
+    isStopping: @escaping @Sendable () -> Bool
+  ) {
+    self.settings = settings
+    self.pipeline = pipeline
+    self.board = board
+    self.log = log
+    self.queue = queue
+    self.isStopping = isStopping
+    let breaker = Breaker(.init(records: settings.breakerRecords, percent: settings.breakerPercent))
+    partitions = LanePartitions(topic: settings.topic, count: settings.partitions, breaker: breaker)
+  }
+
+  /// Runs until it is told to stop, or cannot go on. Then everything applied is durable and committed, except after an error.
+  mutating func run(_ diagnostics: KafkaDiagnostics) throws(IngestError) {
+    let consumer: Consumer
+    do throws(KafkaError) {
+      consumer = try Consumer(topic: settings.topic, settings.configuration, diagnostics: diagnostics)
+      try consumer.subscribe()
+    } catch { throw IngestError(.kafka, error.description) }
+    let decoder = EventDecoder(
+      catalog: pipeline.store.identity.configuration.catalog, format: settings.format,
+      maximumSkew_ms: settings.maximumSkew_ms, maximumRecordBytes: settings.record_bytes)
+    var intake = try Intake(pipeline, decoder: decoder, queue: queue, isCancelled: isStopping)
+    var failure: IngestError?
+    do throws(IngestError) {
+      while !isStopping() { try turn(consumer, &intake) }
+      try intake.finish(partitions.positions())
+      try takeDurable()
+      commitLast(consumer, partitions.owned)
+    } catch { failure = error }
+    if !consumer.close(timeout_ms: Self.close_ms) {
+      log.warn("the group was not left in time: it will notice by itself", ["topic": settings.topic])
+      consumer.abandon()
+    }
+    board.publish([], hasJoined: false)
+    if let failure { throw failure }
+  }
+
+  /// One batch.
+  private mutating func turn(_ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
+    var events: [ConsumerEvent] = []
+    try poll(consumer, &intake, &events)
+    for event in events { try handle(event, consumer, &intake) }
+    partitions.refresh(now_ms: WallClock.now_ms) { consumer.lastKnownEnd(Int32($0)) }
+    intake.publishCounts()
+    let now_ns = MonotonicClock.now_ns
+    if !partitions.isDirty { firstAppend_ns = now_ns }
+    if partitions.isDirty && now_ns - firstAppend_ns >= UInt64(settings.bufferAge_ms) * 1_000_000 { try flush(&intake) }
+    let flushed = try takeDurable()
+    if flushed || now_ns - lastCommit_ns >= UInt64(settings.commitInterval_ms) * 1_000_000 { commit(consumer) }
+    board.publish(partitions.statuses, hasJoined: hasJoined)
+  }
+
+  private mutating func poll(
+    _ consumer: Consumer, _ intake: inout Intake, _ events: inout [ConsumerEvent]
+  ) throws(IngestError) {
+    var failure: IngestError?
+    consumer.poll(timeout_ms: Self.poll_ms) { message in
+      guard failure == nil, partitions.wants(message.partition, message.offset) else { return }
+      do throws(IngestError) { try take(message, &intake) } catch { failure = error }
+    } event: {
+      events.append($0)
+    }
+    if let failure { throw failure }
+  }
+
+  @inline(__always)
+  private mutating func take(_ message: borrowing Message, _ intake: inout Intake) throws(IngestError) {
+    let record = EventRecord(
+      value: message.value, key: message.key, checksKey: settings.checksKey, timestamp_ms: message.timestamp_ms)
+    let bad = intake.take(record, partition: UInt16(truncatingIfNeeded: message.partition))
+    if let bad { try addDeadLetter(bad, message, &intake) }
+    if let window = partitions.apply(
+      message.partition, message.offset, event_ms: bad == nil ? intake.lastEvent_ms : nil)
+    {
+      throw tripped(message.partition, window, bad)
+    }
+    if intake.isFull { try flush(&intake) }
+  }
+
+  @inline(never)
+  private func addDeadLetter(
+    _ bad: BadRecord, _ message: borrowing Message, _ intake: inout Intake
+  ) throws(IngestError) {
+    try intake.addDeadLetter(
+      bad, .kafka(topic: settings.topic, partition: message.partition, offset: message.offset), key: message.key,
+      value: message.value, timestamp_ms: message.timestamp_ms)
+  }
+
+  private func tripped(_ partition: Int32, _ window: (records: Int, bad: Int), _ last: BadRecord?) -> IngestError {
+    IngestError(
+      .breaker,
+      "\(window.bad) of \(window.records) records of topic \(settings.topic), partition \(partition), are bad"
+        + (last.map { " (the last: \($0))" } ?? "")
+        + ": a wrong schema was deployed, or this is the wrong topic. Nothing since the last flush was kept; "
+        + "put it right and start again, which goes on there")
+  }
+
+  mutating func flush(_ intake: inout Intake) throws(IngestError) {
+    try intake.flush(partitions.positions())
+    firstAppend_ns = MonotonicClock.now_ns
+  }
+
+  /// Takes over what the flusher has made durable. Returns whether there was any.
+  @discardableResult
+  mutating func takeDurable() throws(IngestError) -> Bool {
+    do throws(StoreError) {
+      let durable = try queue.takeDurable()
+      for positions in durable { partitions.makeDurable(positions) }
+      return !durable.isEmpty
+    } catch { throw IngestError(error) }
+  }
+
+  /// A report for lag tools, never the truth: a failed one is repeated by the next.
+  private mutating func commit(_ consumer: Consumer) {
+    lastCommit_ns = MonotonicClock.now_ns
+    let offsets = partitions.commits(of: partitions.owned)
+    if offsets.isEmpty { return }
+    do throws(KafkaError) {
+      try consumer.commit(offsets)
+    } catch { log.warn("offsets are not committed", ["error": error.description]) }
+  }
+
+  func commitLast(_ consumer: Consumer, _ owned: [UInt16]) {
+    let offsets = partitions.commits(of: owned)
+    if offsets.isEmpty { return }
+    do throws(KafkaError) {
+      try consumer.commit(offsets, timeout_ms: Self.lastCommit_ms)
+    } catch {
+      log.warn("the last offsets are not committed; the state has them", ["error": error.description])
+    }
+  }
+}

@@ -1,0 +1,95 @@
+internal import CRdKafka
+
+extension Consumer {
+  /// librdkafka calls this while the queue is polled, on that thread. The answer may come later: the group waits for it.
+  static let onRebalance:
+    @convention(c) (
+      OpaquePointer?, rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
+      UnsafeMutableRawPointer?
+    ) -> Void = { handle, code, list, opaque in
+      let callbacks = Callbacks.from(opaque)
+      let partitions = list.map { PartitionList.elements(of: $0).map(\.partition) } ?? []
+      switch code {
+      case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS: callbacks.rebalances.append(.assigned(partitions))
+      case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+        callbacks.rebalances.append(rd_kafka_assignment_lost(handle) != 0 ? .lost(partitions) : .revoked(partitions))
+      default:
+        // Whatever else happened, the assignment has to be given up (rdkafka.h, rd_kafka_conf_set_rebalance_cb).
+        rd_kafka_assign(handle, nil)
+        callbacks.rebalances.append(.failed(KafkaError(code, "follow the group's rebalance")))
+      }
+    }
+
+  func takeRebalances(_ event: (ConsumerEvent) -> Void) {
+    if client.callbacks.rebalances.isEmpty { return }
+    let rebalances = client.callbacks.rebalances
+    client.callbacks.rebalances = []
+    for rebalance in rebalances {
+      if case .failed = rebalance {} else { unanswered = rebalance }
+      event(rebalance)
+    }
+  }
+
+  /// Whether the group's protocol moves partitions one by one. Without a group, as good as.
+  private var isIncremental: Bool {
+    guard let protocolName = rd_kafka_rebalance_protocol(client.handle) else { return true }
+    return String(cString: protocolName) != "EAGER"
+  }
+
+  /// Reads these partitions from these offsets on, beside those it reads already; under an eager protocol instead of those. An offset may be
+  /// `Consumer.beginning` or `Consumer.end`. The answer to `ConsumerEvent.assigned`, also where nothing was assigned.
+  public func assign(_ offsets: [PartitionOffset]) throws(KafkaError) {
+    let list = PartitionList(topic: topic, offsets)
+    let operation = "take partitions of topic '\(topic)'"
+    unanswered = nil
+    if isIncremental {
+      try KafkaError.check(consuming: rd_kafka_incremental_assign(client.handle, list.raw), operation)
+    } else {
+      try KafkaError.check(rd_kafka_assign(client.handle, list.raw), operation)
+    }
+  }
+
+  /// Reads these partitions no more; under an eager protocol none any more. The answer to `revoked` and `lost`.
+  public func unassign(_ partitions: [Int32]) throws(KafkaError) {
+    let operation = "give up partitions of topic '\(topic)'"
+    unanswered = nil
+    if isIncremental {
+      let list = PartitionList(topic: topic, partitions)
+      try KafkaError.check(consuming: rd_kafka_incremental_unassign(client.handle, list.raw), operation)
+    } else {
+      try KafkaError.check(rd_kafka_assign(client.handle, nil), operation)
+    }
+  }
+
+  /// The partitions read at present, ascending.
+  public func assignment() throws(KafkaError) -> [Int32] {
+    var raw: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
+    try KafkaError.check(rd_kafka_assignment(client.handle, &raw), "ask for the assignment")
+    guard let raw else { return [] }
+    defer { rd_kafka_topic_partition_list_destroy(raw) }
+    return PartitionList.elements(of: raw).map(\.partition).sorted()
+  }
+
+  /// Stops the delivery of these partitions, which stay assigned, until `resume`.
+  public func pause(_ partitions: [Int32]) throws(KafkaError) {
+    let list = PartitionList(topic: topic, partitions)
+    let operation = "pause partitions of topic '\(topic)'"
+    try KafkaError.check(rd_kafka_pause_partitions(client.handle, list.raw), operation)
+    try PartitionList.check(list.elements, operation)
+  }
+
+  public func resume(_ partitions: [Int32]) throws(KafkaError) {
+    let list = PartitionList(topic: topic, partitions)
+    let operation = "resume partitions of topic '\(topic)'"
+    try KafkaError.check(rd_kafka_resume_partitions(client.handle, list.raw), operation)
+    try PartitionList.check(list.elements, operation)
+  }
+
+  /// Reads assigned partitions from other offsets on.
+  public func seek(_ offsets: [PartitionOffset], timeout_ms: Int32) throws(KafkaError) {
+    let list = PartitionList(topic: topic, offsets)
+    let operation = "seek in topic '\(topic)'"
+    try KafkaError.check(consuming: rd_kafka_seek_partitions(client.handle, list.raw, timeout_ms), operation)
+    try PartitionList.check(list.elements, operation)
+  }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import InterestCodec
+import InterestModel
+
+/// Reads the parameters of a lookup from text, whether they come from a query string or from a command line.
+public enum QueryParameters {
+  /// Nil parameters are left at their defaults.
+  public static func query(
+    groups: String? = nil, behaviors: String? = nil, order: String? = nil, asOf: String? = nil
+  ) throws(LookupError) -> SequenceQuery {
+    var query = SequenceQuery()
+    if let groups { query.groups = try integer(groups, "groups", 0...SequenceQuery.maximumGroups) }
+    if let behaviors {
+      query.behaviors = try integer(behaviors, "behaviors", 0...StateConfiguration.maximumKeptBehaviors)
+    }
+    if let order {
+      guard let known = SequenceQuery.Order(rawValue: order) else {
+        let names = SequenceQuery.Order.allCases.map(\.rawValue).joined(separator: " or ")
+        throw LookupError(.badRequest, "'\(order)' is not \(names)", parameter: "order")
+      }
+      query.order = known
+    }
+    if let asOf { query.asOf_ms = try time(asOf) }
+    return query
+  }
+
+  private static func integer(_ text: String, _ name: String, _ range: ClosedRange<Int>) throws(LookupError) -> Int {
+    guard let value = Int(text), range.contains(value), text.utf8.first != UInt8(ascii: "+") else {
+      throw LookupError(
+        .badRequest, "'\(text)' is not a whole number in \(range.lowerBound)...\(range.upperBound)", parameter: name)
+    }
+    return value
+  }
+
+  /// Unix milliseconds, or RFC 3339 with or without a fraction.
+  private static func time(_ text: String) throws(LookupError) -> Int64 {
+    let time_ms = Int64(text) ?? rfc3339(text)
+    guard let time_ms, Behavior.times_ms.contains(time_ms) else {
+      throw LookupError(
+        .badRequest, "'\(text)' is neither Unix milliseconds before the year 2100 nor a time like 2026-01-31T12:00:00Z",
+        parameter: "as_of")
+    }
+    return time_ms
+  }
+
+  private static func rfc3339(_ text: String) -> Int64? {
+    for hasFraction in [false, true] {
+      let style = Date.ISO8601FormatStyle(includingFractionalSeconds: hasFraction)
+      if let date = try? style.parse(text) { return Int64((date.timeIntervalSince1970 * 1000).rounded()) }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,36 @@
+internal import CNet
+
+/// A loop's share of a listener: a descriptor of its own and its connections' factory.
+final class Acceptor {
+  let descriptor: Int32
+  private unowned let loop: NetworkLoop
+  private let makeFactory: @Sendable () -> ConnectionFactory
+  /// Made by the first connection, and so on the loop's thread.
+  private(set) lazy var factory = makeFactory()
+  private var event: Event?
+
+  init(_ listener: Listener, loop: NetworkLoop) throws(NetworkError) {
+    descriptor = try listener.duplicate()
+    makeFactory = listener.makeFactory
+    self.loop = loop
+  }
+
+  deinit {
+    event = nil
+    close(descriptor)
+  }
+
+  func start() {
+    if event == nil {
+      // The loop holds the acceptor as long as it accepts.
+      let context = Unmanaged.passUnretained(self).toOpaque()
+      event = Event(loop.base, descriptor, EV_READ | EV_PERSIST, context) { _, _, context in
+        let acceptor = Unmanaged<Acceptor>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
+        acceptor.loop.acceptReady(acceptor)
+      }
+    }
+    event?.add()
+  }
+
+  func pause() { event?.delete() }
+}

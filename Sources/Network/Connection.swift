@@ -1,0 +1,279 @@
+import Bytes
+internal import CNet
+
+/// One client: its socket, its protocol's state, the bytes that wait on either side, and one deadline. All of it belongs to
+/// its loop's thread.
+///
+/// While output waits for the peer, nothing is parsed or read: so what a connection holds is bounded by the limits.
+final class Connection {
+  private enum Phase {
+    case open
+    /// Ends when the output has been sent.
+    case ending
+    /// Has ended; what still comes is dropped until the peer ends too, because closing earlier would reset the connection
+    /// and take replies from the peer that it has not read.
+    case lingering
+    case closed
+  }
+
+  let socket: Socket
+  private unowned let loop: NetworkLoop
+  private let handler: ConnectionHandler
+  private var phase = Phase.open
+  /// Received and not consumed.
+  private var input = ByteBuffer(capacity: 16)
+  /// Replies that the socket did not take, from `sent` on.
+  private var output = ByteBuffer(capacity: 16)
+  private var sent = 0
+  /// A request has begun and is not complete.
+  private var partial = false
+  private var isReading = false
+  private var isWriting = false
+  private var readEvent: Event?
+  private var writeEvent: Event?
+  private var deadline: Deadline
+
+  /// Memory that an emptied buffer keeps.
+  private static let kept_bytes = 4096
+  /// Reads of one connection in a row when the loop drains: more than a socket's buffer holds.
+  private static let drainReads = 64
+
+  private var isBlocked: Bool { sent < output.count }
+
+  init(socket: Socket, handler: ConnectionHandler, loop: NetworkLoop) {
+    self.socket = socket
+    self.handler = handler
+    self.loop = loop
+    deadline = Deadline()
+    // Valid as long as the events are: they are gone when the connection is closed, and until then the loop holds it.
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    readEvent = Event(loop.base, socket.descriptor, EV_READ | EV_PERSIST, context) { _, _, context in
+      Connection.from(context).readable()
+    }
+    writeEvent = Event(loop.base, socket.descriptor, EV_WRITE | EV_PERSIST, context) { _, _, context in
+      Connection.from(context).writable()
+    }
+    deadline.event = Event(loop.base, -1, 0, context) { _, _, context in Connection.from(context).timerFired() }
+    settle()
+  }
+
+  private static func from(_ context: UnsafeMutableRawPointer?) -> Connection {
+    Unmanaged<Connection>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
+  }
+
+  // MARK: Events
+
+  private func readable() {
+    guard phase != .lingering else { return discard() }
+    var reads = loop.isDraining ? Self.drainReads : 1
+    while reads > 0, phase == .open, !isBlocked {
+      reads -= 1
+      switch receive() {
+      case .bytes: continue
+      case .wouldBlock:
+        reads = 0
+        // Everything that had arrived has been answered.
+        if loop.isDraining && !partial { phase = .ending }
+      case .end, .failed: return close()
+      }
+    }
+    settle()
+  }
+
+  private func writable() {
+    sendOutput()
+    guard phase != .closed, !isBlocked else { return }
+    if phase == .open { consumeInput() }
+    if loop.isDraining, phase == .open, !isBlocked { return readable() }
+    settle()
+  }
+
+  private func timerFired() {
+    switch deadline.fired(now_ns: loop.now_ns) {
+    case nil: return
+    case .idle:
+      loop.counters.idleExpired.add(1, ordering: .relaxed)
+      phase = .ending
+    case .request:
+      loop.counters.requestsExpired.add(1, ordering: .relaxed)
+      handler.requestExpired(&loop.stage)
+      sendStage()
+      if phase == .open { phase = .ending }
+    case .write:
+      loop.counters.writesExpired.add(1, ordering: .relaxed)
+      return abort()
+    case .linger: return close()
+    }
+    settle()
+  }
+
+  /// The loop drains: answers what has arrived, and ends when nothing is half done.
+  func drain() {
+    if phase == .open && !isBlocked { readable() }
+  }
+
+  // MARK: Bytes in
+
+  private func receive() -> Socket.Outcome {
+    let free = loop.limits.input_bytes - input.count
+    if input.count > 0 {
+      let outcome = socket.receive(input.reserve(free), free)
+      guard case .bytes(let count) = outcome else { return outcome }
+      input.commit(count)
+      loop.counters.received_bytes.add(UInt64(count), ordering: .relaxed)
+      consumeInput()
+      return outcome
+    }
+    // The usual case: whole requests go from the loop's memory to the handler, and the connection holds nothing.
+    let outcome = socket.receive(loop.readMemory, free)
+    guard case .bytes(let count) = outcome else { return outcome }
+    loop.counters.received_bytes.add(UInt64(count), ordering: .relaxed)
+    let bytes = UnsafeRawBufferPointer(start: loop.readMemory, count: count)
+    let used = process(bytes)
+    input.append(UnsafeRawBufferPointer(rebasing: bytes[used...]))
+    checkRoom()
+    return outcome
+  }
+
+  private func consumeInput() {
+    input.removeFirst(process(input.bytes))
+    input.shrink(to: Self.kept_bytes)
+    checkRoom()
+  }
+
+  /// A handler that waits for more than the buffer holds would wait for ever.
+  private func checkRoom() {
+    if input.count >= loop.limits.input_bytes, phase == .open, !isBlocked { phase = .ending }
+  }
+
+  /// Lets the handler consume bytes until it needs more, or its output has to wait. Returns how many it consumed.
+  private func process(_ bytes: UnsafeRawBufferPointer) -> Int {
+    var used = 0
+    repeat {
+      let reception = handler.receive(UnsafeRawBufferPointer(rebasing: bytes[used...]), &loop.stage)
+      let before = used
+      used += reception.consumed
+      switch reception.verdict {
+      case .complete:
+        partial = false
+        deadline.clear()
+        if used == before && used < bytes.count { phase = .ending }
+      case .partial: partial = true
+      case .close: phase = .ending
+      }
+      if reception.verdict != .complete || phase != .open { break }
+      if loop.stage.count >= loop.limits.outputHighWater_bytes { sendStage() }
+    } while used < bytes.count && phase == .open && !isBlocked
+    sendStage()
+    return used
+  }
+
+  private func discard() {
+    switch socket.receive(loop.readMemory, loop.limits.input_bytes) {
+    case .bytes, .wouldBlock: return
+    case .end, .failed: close()
+    }
+  }
+
+  // MARK: Bytes out
+
+  /// Sends what the handler wrote, and keeps what the socket does not take.
+  private func sendStage() {
+    let bytes = loop.stage.bytes
+    var at = 0
+    while at < bytes.count, phase != .closed {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[at...])
+      switch socket.send(rest) {
+      case .bytes(let count): at += count
+      case .wouldBlock:
+        output.append(rest)
+        at = bytes.count
+      case .end, .failed: close()
+      }
+    }
+    loop.counters.sent_bytes.add(UInt64(bytes.count), ordering: .relaxed)
+    loop.stage.clear()
+    loop.stage.shrink(to: 4 * loop.limits.outputHighWater_bytes)
+  }
+
+  private func sendOutput() {
+    while isBlocked, phase != .closed {
+      switch socket.send(UnsafeRawBufferPointer(rebasing: output.bytes[sent...])) {
+      case .bytes(let count): sent += count
+      case .wouldBlock: return
+      case .end, .failed: return close()
+      }
+    }
+    output.clear()
+    output.shrink(to: Self.kept_bytes)
+    sent = 0
+  }
+
+  // MARK: State
+
+  /// Waits for what the connection needs next: room to send, or bytes to read, each with its deadline.
+  private func settle() {
+    if phase == .ending && !isBlocked {
+      socket.finish()
+      phase = .lingering
+      input.clear()
+    }
+    switch phase {
+    case .closed: return
+    case .lingering:
+      expect(read: true)
+      deadline.begin(.linger, loop.limits.linger_ms, now_ns: loop.now_ns)
+    case .open, .ending:
+      expect(read: !isBlocked)
+      if isBlocked {
+        deadline.begin(.write, loop.limits.write_ms, now_ns: loop.now_ns)
+      } else if partial {
+        deadline.begin(.request, loop.limits.request_ms, now_ns: loop.now_ns)
+      } else {
+        deadline.begin(.idle, loop.limits.idle_ms, now_ns: loop.now_ns)
+      }
+    }
+  }
+
+  /// Either reads or waits for room to send, never both.
+  private func expect(read: Bool) {
+    guard read != isReading || !(isReading || isWriting) else { return }
+    if read {
+      if isWriting { writeEvent?.delete() }
+      readEvent?.add()
+    } else {
+      if isReading { readEvent?.delete() }
+      writeEvent?.add()
+    }
+    isReading = read
+    isWriting = !read
+  }
+
+  func close() {
+    guard detach() else { return }
+    socket.close()
+    loop.closed(self)
+  }
+
+  /// Like `close`, without letting the system deliver what it still holds.
+  func abort() {
+    guard detach() else { return }
+    socket.abort()
+    loop.closed(self)
+  }
+
+  /// Ends all callbacks. False where it was closed already.
+  private func detach() -> Bool {
+    guard phase != .closed else { return false }
+    phase = .closed
+    readEvent = nil
+    writeEvent = nil
+    deadline.event = nil
+    return true
+  }
+
+  /// The grace of a drain is over.
+  func expel() {
+    if isBlocked { abort() } else { close() }
+  }
+}

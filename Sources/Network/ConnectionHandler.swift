@@ -1,0 +1,52 @@
+import Bytes
+
+/// What a protocol made of the bytes it was given.
+public struct Reception: Sendable {
+  public enum Verdict: Sendable {
+    /// Everything consumed has been answered; no request is half read.
+    case complete
+    /// A request has begun and needs more bytes.
+    case partial
+    /// The connection ends when its output has been sent.
+    case close
+  }
+
+  /// How many bytes, from the front, need not be shown again.
+  public let consumed: Int
+  public let verdict: Verdict
+
+  public init(consumed: Int, _ verdict: Verdict) {
+    self.consumed = consumed
+    self.verdict = verdict
+  }
+}
+
+/// One connection's protocol: a state machine over bytes, without I/O. It lives on its loop's thread.
+///
+/// A class to derive from rather than a protocol, so that the calls per request need no existential.
+open class ConnectionHandler {
+  public init() {}
+
+  /// Takes bytes from the front of `input` and appends the reply to `output`, which may hold other bytes already.
+  ///
+  /// A call answers one request, or takes one step of a larger exchange, and returns: the loop calls again with the rest, at
+  /// once or, where too much output waits for the peer, when that has been sent. After such a wait `input` may be empty.
+  /// Bytes not consumed come again with more behind them, up to `NetworkLimits.input_bytes`: a handler that needs more than
+  /// that in one piece loses the connection. `.complete` without consuming any of a non-empty input is an error of the
+  /// handler and ends the connection.
+  open func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
+    Reception(consumed: input.count, .close)
+  }
+
+  /// A request that had begun was not complete in time. The connection ends after `output`.
+  open func requestExpired(_ output: inout ByteBuffer) {}
+}
+
+/// What the connections of one listener on one loop share: made on the loop's thread and used by no other, so that it may
+/// hold memory to reuse.
+open class ConnectionFactory {
+  public init() {}
+
+  /// A connection has been accepted.
+  open func makeConnection() -> ConnectionHandler { ConnectionHandler() }
+}

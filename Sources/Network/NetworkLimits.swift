@@ -1,0 +1,20 @@
+/// What a server's connections may use. Every wait has an end, and every buffer a size.
+public struct NetworkLimits: Sendable {
+  /// Open connections of a server, over all its loops. At the limit, clients wait in the listening queue.
+  public var connections = 1024
+  /// Bytes a connection may hold that its protocol has not consumed yet.
+  public var input_bytes = 64 * 1024
+  /// A connection with more than this many bytes to send is neither parsed nor read. What it holds stays below this plus
+  /// one reply.
+  public var outputHighWater_bytes = 256 * 1024
+  /// A connection between two requests is closed after this.
+  public var idle_ms = 60_000
+  /// From the first byte of a request until its last one has arrived.
+  public var request_ms = 10_000
+  /// From the moment the peer does not take bytes until it has taken all that are waiting.
+  public var write_ms = 30_000
+  /// How long a connection that the server has ended waits for the peer's end.
+  public var linger_ms = 2_000
+
+  public init() {}
+}

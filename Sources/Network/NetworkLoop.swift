@@ -1,0 +1,184 @@
+import Bytes
+internal import CNet
+import Glibc
+import Synchronization
+import Threads
+
+/// One thread's connections, from accepting to closing.
+///
+/// `@unchecked Sendable`: everything but `asked` is made before the thread starts and then touched by it alone; `asked` is
+/// only touched under `mutex`. No `event_base` is shared, so libevent needs no locks (`event_config_set_flag(3)`, NOLOCK).
+final class NetworkLoop: @unchecked Sendable {
+  /// accept(2) for one listening descriptor: the new descriptor, or the negative errno. Tests put another in its place.
+  typealias Accept = @Sendable (Int32) -> Int32
+
+  static let systemAccept: Accept = { listener in
+    let descriptor = cnet_accept(listener)
+    return descriptor >= 0 ? descriptor : -errno
+  }
+
+  let base: OpaquePointer
+  let limits: NetworkLimits
+  let counters: NetworkCounters
+  private let accept: Accept
+  private let wakeDescriptor: Int32
+  private let mutex = Mutex()
+  /// The grace of a drain that another thread has asked for.
+  private var asked_ms: Int?
+
+  /// Where bytes are received: `limits.input_bytes` of them.
+  let readMemory: UnsafeMutableRawPointer
+  /// Replies on their way to a socket.
+  var stage = ByteBuffer(capacity: 64 * 1024)
+  private(set) var isDraining = false
+  private var acceptors: [Acceptor] = []
+  private var isPaused = false
+  private var connections: [Int32: Connection] = [:]
+  private var wakeEvent: Event?
+  private var resumeEvent: Event?
+  private var graceEvent: Event?
+
+  /// After the process has run out of descriptors, or reached the limit, accepting rests this long: the waiting client keeps
+  /// the listening socket readable, and looking again at once would only burn the thread.
+  private static let acceptPause_ns: UInt64 = 100_000_000
+  /// Accepted in a row, before the connections there are get their turn.
+  private static let acceptBurst = 64
+
+  var now_ns: UInt64 { MonotonicClock.now_ns }
+
+  init(
+    listeners: [Listener], limits: NetworkLimits, counters: NetworkCounters, accept: @escaping Accept
+  ) throws(NetworkError) {
+    let configuration = event_config_new()
+    event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
+    event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_PRECISE_TIMER.rawValue))
+    let base = event_base_new_with_config(configuration)
+    event_config_free(configuration)
+    guard let base else { throw .system("starting a network loop", errno) }
+    let wakeDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+    guard wakeDescriptor >= 0 else {
+      let number = errno
+      event_base_free(base)
+      throw .system("starting a network loop", number)
+    }
+    self.base = base
+    self.wakeDescriptor = wakeDescriptor
+    self.limits = limits
+    self.counters = counters
+    self.accept = accept
+    readMemory = .allocate(byteCount: limits.input_bytes, alignment: 16)
+    for listener in listeners { acceptors.append(try Acceptor(listener, loop: self)) }
+  }
+
+  deinit {
+    readMemory.deallocate()
+    CNet.close(wakeDescriptor)
+    event_base_free(base)
+  }
+
+  /// From any thread: see `NetworkServer.drain`.
+  func ask(drainWithin grace_ms: Int) {
+    mutex.withLock { asked_ms = min(asked_ms ?? grace_ms, grace_ms) }
+    eventfd_write(wakeDescriptor, 1)
+  }
+
+  /// The thread's body: returns when the loop has drained.
+  func run() {
+    let context = Unmanaged.passUnretained(self).toOpaque()  // outlives the events, which end below
+    wakeEvent = Event(base, wakeDescriptor, EV_READ | EV_PERSIST, context) { _, _, context in
+      NetworkLoop.from(context).woken()
+    }
+    resumeEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).resumeAccepting() }
+    graceEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).expelAll() }
+    wakeEvent?.add()
+    for acceptor in acceptors { acceptor.start() }
+    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
+    expelAll()
+    acceptors = []
+    wakeEvent = nil
+    resumeEvent = nil
+    graceEvent = nil
+  }
+
+  private static func from(_ context: UnsafeMutableRawPointer?) -> NetworkLoop {
+    Unmanaged<NetworkLoop>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
+  }
+
+  // MARK: Accepting
+
+  func acceptReady(_ acceptor: Acceptor) {
+    for _ in 0..<Self.acceptBurst where !isPaused {
+      if !acceptOne(acceptor) { return }
+    }
+  }
+
+  /// False where nobody waits, or nobody may come in now.
+  private func acceptOne(_ acceptor: Acceptor) -> Bool {
+    guard counters.open.add(1, ordering: .relaxed).newValue <= limits.connections else {
+      counters.open.subtract(1, ordering: .relaxed)
+      pauseAccepting()
+      return false
+    }
+    let descriptor = accept(acceptor.descriptor)
+    guard descriptor >= 0 else {
+      counters.open.subtract(1, ordering: .relaxed)
+      // Nobody waits, or the one who did has left. Anything else (EMFILE, ENFILE, ENOMEM, ...) lasts.
+      if ![EAGAIN, EINTR, ECONNABORTED, EPROTO].contains(-descriptor) { pauseAccepting() }
+      return false
+    }
+    counters.accepted.add(1, ordering: .relaxed)
+    connections[descriptor] = Connection(
+      socket: Socket(descriptor: descriptor), handler: acceptor.factory.makeConnection(), loop: self)
+    return true
+  }
+
+  private func pauseAccepting() {
+    guard !isPaused else { return }
+    isPaused = true
+    counters.acceptPauses.add(1, ordering: .relaxed)
+    for acceptor in acceptors { acceptor.pause() }
+    resumeEvent?.add(after_ns: Self.acceptPause_ns)
+  }
+
+  private func resumeAccepting() {
+    guard isPaused, !isDraining else { return }
+    isPaused = false
+    resumeEvent?.delete()
+    for acceptor in acceptors { acceptor.start() }
+  }
+
+  // MARK: Ending
+
+  private func woken() {
+    var count: UInt64 = 0
+    eventfd_read(wakeDescriptor, &count)
+    guard let grace_ms = mutex.withLock({ asked_ms }) else { return }
+    graceEvent?.add(after_ns: UInt64(max(grace_ms, 0)) * 1_000_000)
+    if !isDraining { drain() }
+  }
+
+  private func drain() {
+    // Who has connected by now is let in: closing the socket would reset them.
+    for acceptor in acceptors { while !isPaused && acceptOne(acceptor) {} }
+    isDraining = true
+    acceptors = []
+    for connection in Array(connections.values) { connection.drain() }
+    if connections.isEmpty { event_base_loopbreak(base) }
+  }
+
+  private func expelAll() {
+    for connection in Array(connections.values) { connection.expel() }
+    event_base_loopbreak(base)
+  }
+
+  /// The connection is closed, and its descriptor may be another's from now on.
+  func closed(_ connection: Connection) {
+    connections[connection.socket.descriptor] = nil
+    counters.open.subtract(1, ordering: .relaxed)
+    if isDraining {
+      if connections.isEmpty { event_base_loopbreak(base) }
+    } else {
+      resumeAccepting()
+    }
+  }
+}

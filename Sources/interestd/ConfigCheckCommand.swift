@@ -1,0 +1,19 @@
+import CommandLineArguments
+import DaemonConfig
+
+/// `interestd config check`
+struct ConfigCheckCommand {
+  private let arguments: ParsedArguments
+
+  init(_ arguments: ParsedArguments) { self.arguments = arguments }
+
+  func run() throws -> Int32 {
+    let configuration = try DaemonConfiguration.load(arguments)
+    if arguments.flag("json") {
+      print(configuration.effectiveJSON)
+    } else {
+      print(configuration.effectiveYAML, terminator: "")
+    }
+    return 0
+  }
+}

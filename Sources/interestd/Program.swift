@@ -1,0 +1,137 @@
+import CommandLineArguments
+
+private let json = Option.flag("json", help: "print the result as one JSON object on one line, the last on standard output")
+private let config = Option.text(
+  "config", "FILE", required: true, help: "the configuration; a data set's behaviors.yaml is one")
+private let configIfAny = Option.text("config", "FILE", help: "the configuration, for what it says of http, memory and log")
+private let state = Option.text("state", "DIR", help: "the state directory (state.directory)")
+private let clusterMap = Option.text("cluster-map", "FILE", help: "the cluster map, a CSV shop_id,group_id (cluster_map)")
+private let http = Option.text("http", "HOST:PORT", help: "where HTTP is served (http.listen); port 0 takes a free one")
+
+private let queryOptions: [Option] = [
+  .text("groups", "N", help: "groups at most, the newest (or largest) of them; default 100"),
+  .text("behaviors", "N", help: "behaviors of each group at most; default all that are kept, 0 is none"),
+  .text("order", "ORDER", help: "which groups are chosen: recency (default) or frequency"),
+  .text("as-of", "TIME", help: "count the windows back from this day: Unix milliseconds or RFC 3339"),
+]
+
+private let brokers = Option.text("brokers", "HOST:PORT,...", help: "the Kafka brokers to ask first (kafka.brokers)")
+private let topic = Option.text("topic", "TOPIC", help: "the topic of behaviors (kafka.topic)")
+
+let program = Program(
+  "interestd",
+  discussion: "Keeps every user's lifelong behavior as a compact sequence of group interests, and serves it to ranking "
+    + "models.\nStart with 'interestd ingest' on files, or 'interestd run' on a Kafka topic; then 'interestd lookup'.",
+  version: Version.text,
+  commands: [
+    Command(
+      "ingest", summary: "read behaviors from files into a state directory",
+      discussion: "Reads behaviors from files, without a broker. How far each input was read is remembered in the state: run "
+        + "again, it goes on there, also after a crash, and nothing is counted twice. Bad records go to dead-letters.jsonl in "
+        + "the state directory.",
+      arguments: [
+        Argument(
+          "INPUT", .repeated(minimum: 1),
+          help: ".jsonl and .jsonl.gz (JSON lines), .binpb and .binpb.gz (length-delimited Protobuf), or - for JSON lines on "
+            + "standard input")
+      ],
+      options: [
+        config, clusterMap, state,
+        .text(
+          "input-name", "NAME", help: "remember standard input by this name and go on; without it, it is new each time"),
+        .flag("compact", help: "also compact the state before ending: slower now, faster lookups"),
+        json,
+      ],
+      examples: [
+        Example(
+          "interestd ingest --config behaviors.yaml --cluster-map groups.csv --state ./state behaviors.jsonl.gz",
+          "reads one file")
+      ]),
+    Command(
+      "run", summary: "the daemon: consume a Kafka topic and serve lookups",
+      discussion: "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
+        + "while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
+      options: [
+        config, brokers, topic, .text("group", "GROUP", help: "the consumer group (kafka.group)"), clusterMap, state, http,
+      ],
+      examples: [
+        Example(
+          "interestd run --config behaviors.yaml --brokers 127.0.0.1:9092 --topic behaviors --cluster-map groups.csv "
+            + "--state ./state", "consumes a topic")
+      ]),
+    Command(
+      "serve", summary: "answer lookups from a state directory, without Kafka",
+      discussion: "Opens a state directory and answers lookups over HTTP until SIGTERM or SIGINT.",
+      options: [
+        .text("state", "DIR", required: true, help: "the state directory"), http, configIfAny,
+      ],
+      examples: [Example("interestd serve --state ./state --http 127.0.0.1:8080", "serves a state")]),
+    Command(
+      "lookup", summary: "print a user's group sequence",
+      discussion: "Prints a user's groups, the newest first, as a table; with --json as the JSON that HTTP answers. An unknown "
+        + "user has no groups.",
+      arguments: [Argument("USER", help: "the user's id")],
+      options: [
+        .text("state", "DIR", help: "read this state directory, which nobody has open for writing"),
+        .text("endpoint", "URL", help: "ask the daemon at this URL, as in http://127.0.0.1:8080"),
+      ] + queryOptions + [json],
+      oneOf: [["state", "endpoint"]],
+      examples: [Example("interestd lookup 900 --state ./state --groups 10", "a user's ten newest groups")]),
+    Command(
+      "dump", summary: "print every user's full sequence",
+      discussion: "Prints every user's sequence, uncut, one JSON object a line, in order of the user id's bytes: the same bytes "
+        + "for the same behaviors, however they came.",
+      options: [.text("state", "DIR", required: true, help: "the state directory")],
+      examples: [Example("interestd dump --state ./state > sequences.jsonl", "all users")]),
+    Command(
+      "produce", summary: "publish behaviors from files to a Kafka topic",
+      discussion: "Publishes behaviors keyed by user id, on the partition that the Java client would choose, timestamped now. "
+        + "Exit code 0 means that every record was delivered.",
+      arguments: [Argument("INPUT", .repeated(minimum: 1), help: "as of 'interestd ingest'")],
+      options: [
+        .text("brokers", "HOST:PORT,...", required: true, help: "the Kafka brokers to ask first"),
+        .text("topic", "TOPIC", required: true, help: "the topic, which must exist"),
+        .choice("format", "FORMAT", of: ["json", "protobuf"], default: "json", help: "what the records' values are"),
+        configIfAny, json,
+      ],
+      examples: [
+        Example("interestd produce --brokers 127.0.0.1:9092 --topic behaviors behaviors.jsonl.gz", "publishes a file")
+      ]),
+    Command(
+      "synth", summary: "generate synthetic behaviors",
+      discussion: "Generates behaviors of users and shops that follow power laws, with a cluster map and a configuration for "
+        + "them: the same for the same seed.",
+      options: [
+        .integer("events", "N", in: 1...100_000_000_000, required: true, help: "behaviors"),
+        .integer("users", "U", in: 1...1_000_000_000, required: true, help: "users, numbered from 000000000000"),
+        .integer("shops", "S", in: 1...100_000_000, required: true, help: "shops, numbered from 1"),
+        .integer("group-count", "G", in: 1...10_000_000, default: 1024, help: "groups of shops"),
+        .integer("seed", "SEED", in: 0...Int.max, default: 7, help: "another seed, other behaviors"),
+        .number("late-share", "SHARE", in: 0...1, default: 0, help: "share of behaviors out of order"),
+        .number("duplicate-share", "SHARE", in: 0...1, default: 0, help: "share of records that repeat an earlier one"),
+        .number("bad-share", "SHARE", in: 0...1, default: 0, help: "share of records that are bad in assorted ways"),
+        .choice("format", "FORMAT", of: ["json", "protobuf"], help: "of records for Kafka; a file's name tells its own"),
+        .text("cluster-map-out", "FILE", required: true, help: "where the cluster map is written"),
+        .text("config-out", "FILE", required: true, help: "where the configuration is written"),
+        .text("out", "FILE", help: "write to this file: .jsonl or .binpb, or - for JSON lines on standard output"),
+        brokers, topic, json,
+      ],
+      oneOf: [["out", "brokers"]],
+      examples: [
+        Example(
+          "interestd synth --events 1000000 --users 10000 --shops 20000 --cluster-map-out g.csv --config-out c.yaml "
+            + "--out b.jsonl", "a million behaviors")
+      ]),
+    Command(
+      "config check", summary: "check a configuration and print what results",
+      discussion: "Reads a configuration with the environment's overrides and prints the effective one, defaults included and "
+        + "secrets hidden; or says everything that is wrong with it.",
+      options: [config, json],
+      examples: [Example("interestd config check --config interestd.yaml", "checks a file")]),
+  ],
+  examples: [
+    Example(
+      "interestd ingest --config behaviors.yaml --cluster-map groups.csv --state ./state behaviors.jsonl.gz",
+      "reads a file"),
+    Example("interestd lookup 900 --state ./state", "shows a user"),
+  ])

@@ -1,0 +1,93 @@
+import CommandLineArguments
+import DaemonConfig
+import Foundation
+import InterestCodec
+import InterestStore
+import Kafka
+import Network
+import Telemetry
+
+/// What goes wrong before anything has begun.
+struct SetupError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+extension DaemonConfiguration {
+  /// The file of `--config`, the environment over it, flags over both.
+  static func load(_ arguments: ParsedArguments, needs: [Need] = []) throws -> DaemonConfiguration {
+    guard let path = arguments.text("config") else { throw SetupError("no configuration is named: use --config FILE") }
+    var configuration = try load(path: path, environment: ProcessInfo.processInfo.environment)
+    try configuration.apply(arguments, needs: needs)
+    return configuration
+  }
+
+  mutating func apply(_ arguments: ParsedArguments, needs: [Need] = []) throws {
+    func given(_ name: String) -> String? {
+      arguments.command.options.contains { $0.name == name } ? arguments.text(name) : nil
+    }
+    clusterMap = given("cluster-map") ?? clusterMap
+    state.directory = given("state") ?? state.directory
+    kafka.brokers = given("brokers") ?? kafka.brokers
+    kafka.topic = given("topic") ?? kafka.topic
+    kafka.group = given("group") ?? kafka.group
+    http.listen = given("http") ?? http.listen
+    try validate()
+    try require(needs)
+  }
+
+  var storeLimits: StoreLimits {
+    var limits = StoreLimits()
+    limits.buffer.events = max(buffer.events, 1024)
+    limits.buffer.bytes = buffer.bytes
+    limits.blockCache_bytes = memory.blockCache_bytes
+    limits.level0Files = ingest.level0Files
+    return limits
+  }
+
+  var networkLimits: NetworkLimits {
+    var limits = NetworkLimits()
+    limits.connections = http.maximumConnections
+    limits.request_ms = http.requestDeadline_ms
+    limits.idle_ms = http.idleTimeout_ms
+    return limits
+  }
+
+  func makeLog() -> Telemetry.Log {
+    Telemetry.Log(level: .init(name: log.level.rawValue) ?? .info, format: .init(rawValue: log.format.rawValue) ?? .logfmt)
+  }
+
+  /// What every client of the brokers needs, with librdkafka's own properties passed through.
+  var connection: KafkaConfiguration {
+    var connection = KafkaConfiguration([("bootstrap.servers", kafka.brokers), ("client.id", "interestd")])
+    for property in kafka.properties.all where property.name != "group.instance.id" {
+      connection.set(property.name, property.value)
+    }
+    return connection
+  }
+
+  /// As `connection`, for the group's member. Fetching is bounded in bytes; the properties given have the last word.
+  var consumer: KafkaConfiguration {
+    var consumer = KafkaConfiguration([
+      ("bootstrap.servers", kafka.brokers), ("client.id", "interestd"), ("group.id", kafka.group),
+      ("queued.min.messages", "400000"), ("queued.max.messages.kbytes", "65536"),
+      ("fetch.message.max.bytes", "4194304"), ("fetch.wait.max.ms", "50"),
+    ])
+    for property in kafka.properties.all { consumer.set(property.name, property.value) }
+    return consumer
+  }
+}
+
+extension ClusterMap {
+  /// Reads a file.
+  static func load(_ path: String) throws -> ClusterMap {
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+    } catch {
+      throw SetupError("cannot read the cluster map \(path): \(error.localizedDescription)")
+    }
+    return try data.withUnsafeBytes { try ClusterMap(csv: $0, name: path) }
+  }
+}

@@ -1,0 +1,59 @@
+import Bytes
+import Glibc
+import Network
+
+/// A protocol as small as can be: each line is answered with itself; `big N` with N times `x`; `quit` ends.
+final class LineConnection: ConnectionHandler {
+  override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
+    guard let end = input.firstIndex(of: UInt8(ascii: "\n")) else {
+      return Reception(consumed: 0, input.isEmpty ? .complete : .partial)
+    }
+    let line = String(decoding: input[..<end], as: UTF8.self)
+    if line == "quit" {
+      output.append("bye\n")
+      return Reception(consumed: end + 1, .close)
+    }
+    if line.hasPrefix("big ") {
+      let size = Int(line.dropFirst(4)) ?? 0
+      output.reserve(size).initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "x"), count: size)
+      output.commit(size)
+    } else {
+      output.append(line)
+      output.append("\n")
+    }
+    return Reception(consumed: end + 1, .complete)
+  }
+
+  override func requestExpired(_ output: inout ByteBuffer) { output.append("late\n") }
+}
+
+final class LineFactory: ConnectionFactory {
+  override func makeConnection() -> ConnectionHandler { LineConnection() }
+}
+
+extension NetworkServer {
+  /// A server of lines on a free loopback port.
+  static func lines(loops: Int = 1, _ adjust: (inout NetworkLimits) -> Void = { _ in }) throws -> NetworkServer {
+    var limits = NetworkLimits()
+    adjust(&limits)
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "http.allow_remote") {
+      LineFactory()
+    }
+    return try NetworkServer(loops: loops, limits: limits, listeners: [listener])
+  }
+
+  func client(receiveBuffer_bytes: Int32? = nil) throws -> Client {
+    try Client(addresses[0], receiveBuffer_bytes: receiveBuffer_bytes)
+  }
+
+  /// Looks again and again until `condition` holds, for 20 seconds at most; tells whether it did.
+  func wait(until condition: (NetworkCounters.Values) -> Bool) -> Bool {
+    let clock = ContinuousClock()
+    let end = clock.now + .seconds(20)
+    while !condition(counters.values) {
+      if clock.now > end { return false }
+      sched_yield()
+    }
+    return true
+  }
+}

@@ -1,0 +1,134 @@
+import Glibc
+import HTTP
+import Network
+import TestKit
+import Testing
+import Threads
+
+@Suite("Network server")
+struct NetworkServerTests {
+  @Test("lines are answered, also when they come in pieces and pipelined", arguments: [1, 2])
+  func answers(loops: Int) throws {
+    let server = try NetworkServer.lines(loops: loops)
+    let clients = try (0..<8).map { _ in try server.client() }
+    var random = SeededGenerator(seed: 31)
+    for (index, client) in clients.enumerated() {
+      let text = (0..<200).map { "client \(index) line \($0)\n" }.joined()
+      var rest = text[...]
+      while !rest.isEmpty {
+        let piece = rest.prefix(Int.random(in: 1...700, using: &random))
+        try client.send(String(piece))
+        rest = rest.dropFirst(piece.count)
+      }
+      #expect(try client.read(asLongAs: text) == text)
+    }
+    #expect(server.counters.values.open == 8)
+    #expect(server.counters.values.accepted == 8)
+  }
+
+  @Test("many clients at once, on two loops, each get their own replies")
+  func concurrent() throws {
+    let server = try NetworkServer.lines(loops: 2)
+    let failures = Failures()
+    var threads: [Joined] = []
+    for worker in 0..<4 {
+      threads.append(
+        Joined {
+          for round in 0..<20 {
+            let text = "worker \(worker) round \(round)\n"
+            guard let client = try? server.client(), (try? client.send(text + "quit\n")) != nil,
+              (try? client.readToEnd()) == text + "bye\n"
+            else { return failures.add() }
+          }
+        })
+    }
+    for thread in threads { thread.join() }
+    #expect(failures.count == 0)
+    #expect(server.wait { $0.open == 0 })
+    #expect(server.counters.values.accepted == 80)
+  }
+
+  @Test("http is answered over a socket, pipelined and in order")
+  func http() throws {
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "http.allow_remote") {
+      HTTPServer(handler: EchoHandler())
+    }
+    let server = try NetworkServer(listeners: [listener])
+    let client = try server.client()
+    let requests = (0..<500).map { "GET /v1/users/u\($0)/sequence HTTP/1.1\r\nHost: a\r\n\r\n" }.joined()
+    let replies = (0..<500).map { ok("get /v1 /users /u\($0) /sequence []") }.joined()
+    try client.send(requests)
+    #expect(try client.read(asLongAs: replies) == replies)
+    try client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    #expect(try client.readToEnd() == ok("get / []", closing: true))
+  }
+
+  @Test("a client that ends its side still gets its replies")
+  func halfClosed() throws {
+    let server = try NetworkServer.lines()
+    let client = try server.client()
+    try client.send("big 3000000\nhello\n")
+    client.finish()
+    let text = try client.readToEnd()
+    #expect(text.utf8.count == 3_000_006)
+    #expect(text.hasSuffix("xhello\n"))
+  }
+
+  @Test("a client that does not read holds a bounded amount of memory, and others are answered")
+  func backpressure() throws {
+    let server = try NetworkServer.lines()
+    let deaf = try server.client(receiveBuffer_bytes: 4096)
+    let requests = Array(String(repeating: "big 100000\n", count: 1_000).utf8)
+    // The server stops reading long before it has made the replies to all of these: 600 MB.
+    var pushed = 0
+    for _ in 0..<6 { pushed += deaf.sendWhatFits(requests) }
+    #expect(pushed > 10_000)
+    let other = try server.client()
+    for round in 0..<50 {
+      let text = "round \(round)\n"
+      try other.send(text)
+      #expect(try other.read(asLongAs: text) == text)
+    }
+    let made = server.counters.values.sent_bytes
+    // One limit of output, one reply, and what two sockets' buffers hold (tcp_wmem's and tcp_rmem's most is 4 + 6 MB).
+    #expect(made < 12_000_000)
+    // When it reads again, it goes on where it was.
+    var got = 0
+    while got < 20_000_000 { got += try deaf.read().count }
+    #expect(server.counters.values.sent_bytes > made)
+  }
+
+  @Test("a request that does not fit the input buffer ends the connection")
+  func inputLimit() throws {
+    let server = try NetworkServer.lines { $0.input_bytes = 4096 }
+    let client = try server.client()
+    try client.send(String(repeating: "a", count: 4096))
+    #expect(try client.readToEnd() == "")
+  }
+
+  @Test("a peer that resets is forgotten")
+  func reset() throws {
+    let server = try NetworkServer.lines()
+    do {
+      let client = try server.client()
+      try client.send("big 5000000\n")
+      #expect(try client.read(1).count == 1)
+      // Closed with bytes unread: the system answers what comes by a reset.
+    }
+    #expect(server.wait { $0.open == 0 })
+  }
+}
+
+/// A thread of a test, joined by it.
+final class Joined {
+  private var thread: Threads.Thread?
+  init(_ body: @escaping @Sendable () -> Void) { thread = Threads.Thread(name: "test-client", body) }
+  func join() { thread.take()?.join() }
+}
+
+final class Failures: @unchecked Sendable {  // only touched under `mutex`
+  private let mutex = Mutex()
+  private var value = 0
+  func add() { mutex.withLock { value += 1 } }
+  var count: Int { mutex.withLock { value } }
+}
