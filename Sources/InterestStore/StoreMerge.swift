@@ -6,37 +6,20 @@ import RocksDB
 
 /// The fold as RocksDB's merge operator, called by reader and compaction threads at once. It never fails: a failure would put all
 /// of RocksDB into background error (DESIGN.md section 6).
-final class StoreMerge: MergeOperator, @unchecked Sendable {  // what it shares is constant; scratch is per thread
-  private final class Scratch {
-    var folder: StateFolder
-    var operands: ContiguousArray<UnsafeRawBufferPointer> = []
-    init(_ rules: FoldRules) { folder = StateFolder(rules: rules) }
-  }
-
+final class StoreMerge: MergeOperator {
   let name: StaticString = "interestd.fold.1"
   private let rules: FoldRules
-  private let scratchKey: pthread_key_t
 
-  init(rules: FoldRules) {
-    self.rules = rules
-    var key = pthread_key_t()
-    pthread_key_create(&key) { scratch in
-      if let scratch { Unmanaged<Scratch>.fromOpaque(scratch).release() }
-    }
-    scratchKey = key
-  }
-
-  deinit { pthread_key_delete(scratchKey) }
+  init(rules: FoldRules) { self.rules = rules }
 
   /// The merged value lies in the calling thread's memory until its next merge.
   func merge(key: UnsafeRawBufferPointer, operands: borrowing MergeOperands) -> UnsafeRawBufferPointer {
-    let scratch = scratch
-    return scratch._withUnsafeGuaranteedRef { scratch in
+    MergeScratch.ofThread._withUnsafeGuaranteedRef { scratch in
       scratch.operands.removeAll(keepingCapacity: true)
       for index in 0..<operands.count { scratch.operands.append(operands[index]) }
       return scratch.operands.withUnsafeBufferPointer { operands in
         switch StoreKey.kind(of: key) {
-        case .state: scratch.folder.fold(operands)
+        case .state: scratch.fold(operands, rules)
         case .offsets: operands[PositionCodec.farthest(operands, rankedBy: 1, of: 2) ?? operands.count - 1]
         case .input: operands[PositionCodec.farthest(operands, rankedBy: 0, of: 4) ?? operands.count - 1]
         case .deadLetters: operands[operands.count - 1]
@@ -44,11 +27,48 @@ final class StoreMerge: MergeOperator, @unchecked Sendable {  // what it shares 
       }
     }
   }
+}
 
-  private var scratch: Unmanaged<Scratch> {
-    if let known = pthread_getspecific(scratchKey) { return Unmanaged.fromOpaque(known) }
-    let scratch = Unmanaged.passRetained(Scratch(rules))
-    pthread_setspecific(scratchKey, scratch.toOpaque())
+/// What a thread merges in, for whichever databases: it goes with the thread, as operators come and go with generations.
+private final class MergeScratch {
+  private final class Folder {
+    var folder: StateFolder
+    init(_ rules: FoldRules) { folder = StateFolder(rules: rules) }
+  }
+
+  /// Rules that a thread keeps memory for at once; a generation has one each.
+  private static var folderLimit: Int { 4 }
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    pthread_key_create(&key) { scratch in
+      if let scratch { Unmanaged<MergeScratch>.fromOpaque(scratch).release() }
+    }
+    return key
+  }()
+
+  var operands: ContiguousArray<UnsafeRawBufferPointer> = []
+  /// The latest first.
+  private var folders: [Folder] = []
+
+  static var ofThread: Unmanaged<MergeScratch> {
+    if let known = pthread_getspecific(key) { return Unmanaged.fromOpaque(known) }
+    let scratch = Unmanaged.passRetained(MergeScratch())
+    pthread_setspecific(key, scratch.toOpaque())
     return scratch
+  }
+
+  @inline(__always)
+  func fold(_ states: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ rules: FoldRules) -> UnsafeRawBufferPointer {
+    if let first = folders.first, first.folder.rules === rules { return first.folder.fold(states) }
+    return switchFolder(to: rules).folder.fold(states)
+  }
+
+  @inline(never)
+  private func switchFolder(to rules: FoldRules) -> Folder {
+    let known = folders.firstIndex { $0.folder.rules === rules }
+    let folder = known.map { folders.remove(at: $0) } ?? Folder(rules)
+    folders.insert(folder, at: 0)
+    if folders.count > Self.folderLimit { folders.removeLast() }
+    return folder
   }
 }

@@ -94,6 +94,21 @@ struct RoundTripTests {
     }
   }
 
+  @Test("states of several configurations in one process are each merged by their own")
+  func configurations() throws {
+    let fixtures = (1...6).map { StoreFixture(TestConfiguration.make(keptBehaviors: $0)) }
+    let stores = try fixtures.map { try $0.open() }
+    let events = events(400, users: 8, seed: 7)
+    for (fixture, store) in zip(fixtures, stores) {
+      for start in [0, 100, 200, 300] { try fixture.fill(store, Array(events[start..<start + 100])) }
+    }
+    for (user, events) in Dictionary(grouping: events, by: \.user) {
+      for (fixture, store) in zip(fixtures, stores) {
+        #expect(try store.json(user) == fixture.expected(user, events.map(\.behavior)))
+      }
+    }
+  }
+
   @Test("users are written in order of their keys, however their ids begin and end")
   func keyOrder() throws {
     let store = try fixture.open()
