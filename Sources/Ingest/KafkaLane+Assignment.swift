@@ -9,8 +9,10 @@ extension KafkaLane {
     case .assigned(let given): try take(given, consumer)
     case .revoked(let taken): try giveUp(taken, consumer, &intake)
     case .lost(let taken):
-      // Another member may have them already. What was read of them is still a state of exactly its offsets.
+      // Another member may have them already. What was read of them is made durable with its offsets: given back, they are read on
+      // from what the store says.
       log.warn("partitions were lost to the group", ["partitions": "\(taken)"])
+      try makeDurable(&intake)
       try release(taken, consumer)
     case .endOfPartition(let partition, let offset): partitions.reachEnd(partition, offset)
     case .partitionFailed(let partition, let error): lose(partition, error, consumer)
@@ -67,12 +69,16 @@ extension KafkaLane {
   private mutating func giveUp(_ taken: [Int32], _ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
     for partition in taken { partitions.setRevoking(UInt16(partition)) }
     board.publish(partitions.statuses, hasJoined: hasJoined)
-    try flush(&intake)
-    do throws(StoreError) { try queue.drain() } catch { throw IngestError(error) }
-    try takeDurable()
+    try makeDurable(&intake)
     commitLast(consumer, taken.map { UInt16($0) })
     try release(taken, consumer)
     log.info("partitions revoked", ["partitions": "\(taken)"])
+  }
+
+  private mutating func makeDurable(_ intake: inout Intake) throws(IngestError) {
+    try flush(&intake)
+    do throws(StoreError) { try queue.drain() } catch { throw IngestError(error) }
+    try takeDurable()
   }
 
   private mutating func release(_ taken: [Int32], _ consumer: Consumer) throws(IngestError) {

@@ -135,7 +135,7 @@ struct LanePartitions {
   mutating func positions() -> DurablePositions {
     isDirty = false
     var positions = DurablePositions()
-    for index in slots.indices where slots[index].isRead {
+    for index in slots.indices where slots[index].isOwned {
       positions.partitions.append(
         PartitionOffsets(partition: UInt16(index), base: slots[index].base, applied: slots[index].applied))
     }
