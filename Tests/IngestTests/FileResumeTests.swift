@@ -2,8 +2,8 @@ import Foundation
 import Ingest
 import Inputs
 import InterestStore
-import Testing
 import TestKit
+import Testing
 
 @Suite("Files that are ingested again")
 struct FileResumeTests {
@@ -63,7 +63,8 @@ struct FileResumeTests {
     #expect(try state.dump() == state.world.expectedDump(events))
   }
 
-  @Test("half-written by gzip, give what is there, say so, and go on when they are complete", arguments: [0.2, 0.5, 0.99])
+  @Test(
+    "half-written by gzip, give what is there, say so, and go on when they are complete", arguments: [0.2, 0.5, 0.99])
   func halfGzip(share: Double) throws {
     let whole = gzip(events.flatMap(\.json))
     try state.write("b.jsonl.gz", whole[..<Int(Double(whole.count) * share)])

@@ -25,7 +25,7 @@ final class LanePartitionsTests {
   /// As the lane does it: asks, then applies.
   private func apply(_ partition: Int32, _ offset: Int64, isBad: Bool = false) -> Bool {
     guard partitions.wants(partition, offset) else { return false }
-    _ = partitions.apply(partition, offset, isBad: isBad)
+    _ = partitions.apply(partition, offset, event_ms: isBad ? nil : 1000 + offset)
     return true
   }
 
@@ -43,6 +43,7 @@ final class LanePartitionsTests {
     refresh(ends: [2: 12])
     var expected = PartitionStatus(partition: 2, state: .live, applied: 9, durable: 5, end: 12)
     expected.lastApplied_ms = 77
+    expected.lastEvent_ms = 1008
     #expect(try status(2) == expected)
     #expect(try status(2).lag == 3)
   }
@@ -103,6 +104,8 @@ final class LanePartitionsTests {
     partitions.loseHistory(0, log: (10, 50))
     #expect(try status(0).state == .lostHistory)
     #expect(!partitions.wants(0, 10))
+    // What was applied is in the buffer, and covered by its offset.
+    #expect(takePositions() == [PartitionOffsets(partition: 0, base: 0, applied: 1)])
   }
 
   @Test("given again after it was lost to history, one starts over with a clean message")
@@ -215,6 +218,17 @@ final class LanePartitionsTests {
     refresh(now_ms: 20)
     refresh(now_ms: 30)
     #expect(try status(0).lastApplied_ms == 20)
+    #expect(try status(0).lastEvent_ms == 1000)
+  }
+
+  @Test("the last event's time is a behavior's, not a bad record's")
+  func lastEvent() throws {
+    _ = partitions.assign(0, stored: nil, log: (0, 3))
+    #expect(apply(0, 0, isBad: true))
+    #expect(try status(0).lastEvent_ms == 0)
+    #expect(apply(0, 1))
+    #expect(apply(0, 2, isBad: true))
+    #expect(try status(0).lastEvent_ms == 1001)
   }
 
   @Test("each partition has a breaker of its own, and tells the window that tripped it")
@@ -224,9 +238,9 @@ final class LanePartitionsTests {
     for offset in Int64(0)..<3 {
       _ = (apply(0, offset, isBad: true), apply(1, offset))
     }
-    let good = partitions.apply(1, 3, isBad: true)
+    let good = partitions.apply(1, 3, event_ms: nil)
     #expect(good == nil)
-    let tripped = partitions.apply(0, 3, isBad: false)
+    let tripped = partitions.apply(0, 3, event_ms: 5)
     let window = try #require(tripped)
     #expect(window.records == 4)
     #expect(window.bad == 3)
