@@ -41,7 +41,7 @@ enum Schema {
         "buffer.events", \.buffer.events, .integer(1...16_000_000),
         "Events per buffer. Each takes 48 bytes, and two buffers exist while one is being written."),
       Key(
-        "buffer.bytes", \.buffer.bytes, .integer((1 << 20)...(64 << 30), "of bytes"),
+        "buffer.bytes", \.buffer.bytes, .integer((1 << 20)...(4 << 30) - 1, "of bytes"),
         "Memory for user ids and for states folded in place, beside the events."),
       Key(
         "buffer.age_ms", \.buffer.age_ms, .integer(10...3_600_000, "of milliseconds"),
