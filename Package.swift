@@ -19,8 +19,7 @@ let systemLibraries: [Target] = [
 let wrappers: [Target] = [
   .target(
     name: "CBuild",
-    cSettings: [.define("INTERESTD_COMMIT", to: "\"\(Context.gitInformation?.currentCommit.prefix(12) ?? "unknown")\"")]
-  ),
+    cSettings: [.define("INTERESTD_COMMIT", to: "\"\(Context.gitInformation?.currentCommit.prefix(12) ?? "unknown")\"")]),
   .target(name: "CRocksDB", cxxSettings: cxx, linkerSettings: [.linkedLibrary("rocksdb")]),
   .target(name: "CSimdJSON", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
   .target(name: "CBeast", cxxSettings: cxx),
@@ -59,8 +58,7 @@ let modules: [Target] = [
 let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
-    "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Kafka",
+    "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka",
     "Network",
     "HTTP", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
   ],
