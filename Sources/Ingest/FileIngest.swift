@@ -92,6 +92,7 @@ public struct FileIngest: ~Copyable {
   /// Takes an input's records. Whatever ends it, what was taken is in the buffer, and its position in `finished`.
   private mutating func read(_ input: Input, _ intake: inout Intake, _ progress: Progress) throws(IngestError) {
     var reader = try open(input)
+    intake.expect(input.format.framing == .lines ? .json : .protobuf)
     var breaker = Breaker(.init(records: options.breakerRecords, percent: options.breakerPercent))
     var failure: IngestError?
     var records: UInt64 = 0

@@ -47,6 +47,9 @@ struct Intake: ~Copyable {
     @inline(__always) get { buffer.isFull }
   }
 
+  /// How the records that follow are written.
+  mutating func expect(_ format: EventFormat) { decoder.format = format }
+
   /// Folds a record, or says what is wrong with it. The caller sees to it that the buffer is not full.
   @inline(__always)
   mutating func take(_ record: EventRecord, partition: UInt16) -> BadRecord? {

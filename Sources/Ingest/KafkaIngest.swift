@@ -5,42 +5,26 @@ import Telemetry
 import Threads
 
 /// Continuous ingestion from a topic: a lane and its flusher, started and stopped together.
-public final class KafkaIngest: @unchecked Sendable {  // the threads are joined by `stop`, once
+public final class KafkaIngest: @unchecked Sendable {  // the thread is joined by `join`, once
   public let board = PartitionBoard()
   private let stopRequested = Atomic<Bool>(false)
   private let outcome = Mutex()
   private var failure: IngestError?
-  private var hasEnded = false
 
   public init() {}
 
-  /// Starts the threads. `ended` is called on the lane's thread when it ends, by itself or by `requestStop`.
-  public func start(
-    _ settings: KafkaLaneSettings, _ pipeline: Pipeline, log: Log, ended: @escaping @Sendable () -> Void
-  ) {
+  /// Starts the threads.
+  public func start(_ settings: KafkaLaneSettings, _ pipeline: Pipeline, log: Log) {
     let queue = FlushQueue()
     let isStopping: @Sendable () -> Bool = { [self] in stopRequested.load(ordering: .acquiring) }
-    let diagnostics = KafkaDiagnostics(
-      log: { level, facility, message in
-        if level <= 4 {
-          log.warn("librdkafka", ["facility": facility, "message": message])
-        } else {
-          log.debug("librdkafka", ["facility": facility, "message": message])
-        }
-      },
-      error: { log.warn("librdkafka", ["error": $0.description]) })
     thread = Thread(name: "lane") { [self] in
       let flusher = FlusherThread(pipeline.store.generation, queue, counters: pipeline.counters)
       var lane = KafkaLane(settings, pipeline, board, log, queue, isStopping: isStopping)
       var failure: IngestError?
-      do throws(IngestError) { try lane.run(diagnostics) } catch { failure = error }
+      do throws(IngestError) { try lane.run(KafkaDiagnostics(forwardingTo: log)) } catch { failure = error }
       queue.close()
       flusher.join()
-      outcome.withLock {
-        self.failure = failure
-        hasEnded = true
-      }
-      ended()
+      outcome.withLock { self.failure = failure }
     }
   }
 
@@ -53,5 +37,20 @@ public final class KafkaIngest: @unchecked Sendable {  // the threads are joined
     if let thread = thread.take() { thread.join() }
     let failure = outcome.withLock { self.failure }
     if let failure { throw failure }
+  }
+}
+
+extension KafkaDiagnostics {
+  /// librdkafka's own lines, errors and warnings as such and all else for debugging.
+  public convenience init(forwardingTo log: Telemetry.Log) {
+    self.init(
+      log: { level, facility, message in
+        if level <= 4 {
+          log.warn("librdkafka", ["facility": facility, "message": message])
+        } else {
+          log.debug("librdkafka", ["facility": facility, "message": message])
+        }
+      },
+      error: { log.warn("librdkafka", ["error": $0.description]) })
   }
 }

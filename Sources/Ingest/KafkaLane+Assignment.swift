@@ -24,23 +24,24 @@ extension KafkaLane {
 
   /// Reads new partitions from where the state ends, or from the log's beginning.
   private mutating func take(_ given: [Int32], _ consumer: Consumer) throws(IngestError) {
+    if let foreign = given.first(where: { $0 < 0 || Int($0) >= partitions.count }) {
+      throw IngestError(
+        .kafka,
+        "topic \(settings.topic) has a partition \(foreign), and the state was made for \(partitions.count) partitions: "
+          + "rebuild it in a new state directory")
+    }
+    guard let logs = try ends(of: given, consumer) else { return }
     var offsets: [PartitionOffset] = []
-    for partition in given {
-      guard partition >= 0, Int(partition) < partitions.count else {
-        throw IngestError(
-          .kafka,
-          "topic \(settings.topic) has a partition \(partition), and the state was made for \(partitions.count) partitions: "
-            + "rebuild it in a new state directory")
-      }
-      guard let log = try ends(of: partition, consumer) else { break }
+    for log in logs {
+      let partition = UInt16(log.partition)
       let stored: PartitionOffsets?
       do throws(StoreError) {
-        stored = try pipeline.store.generation.offsets(of: UInt16(partition))
+        stored = try pipeline.store.generation.offsets(of: partition)
       } catch { throw IngestError(error) }
-      if let start = partitions.assign(UInt16(partition), stored: stored, log: log) {
-        offsets.append(PartitionOffset(partition: partition, offset: start))
+      if let start = partitions.assign(partition, stored: stored, log: (log.low, log.high)) {
+        offsets.append(PartitionOffset(partition: log.partition, offset: start))
       } else {
-        logLostHistory(partition)
+        logLostHistory(log.partition)
       }
     }
     try call { () throws(KafkaError) in try consumer.assign(offsets) }
@@ -48,14 +49,15 @@ extension KafkaLane {
     log.info("partitions assigned", ["partitions": "\(given)"])
   }
 
-  /// The log's first and next offset, asked until a broker answers; nil where the lane is told to stop meanwhile.
-  private func ends(of partition: Int32, _ consumer: Consumer) throws(IngestError) -> (low: Int64, high: Int64)? {
+  /// The logs' first and next offsets, asked until the brokers answer; nil where the lane is told to stop meanwhile.
+  private func ends(of given: [Int32], _ consumer: Consumer) throws(IngestError) -> [Watermarks]? {
+    if given.isEmpty { return [] }
     while !isStopping() {
       do throws(KafkaError) {
-        return try consumer.watermarks(partition, timeout_ms: Self.request_ms)
+        return try consumer.watermarks(given, timeout_ms: Self.request_ms)
       } catch {
         if error.isFatal { throw IngestError(.kafka, error.description) }
-        log.warn("waiting for the ends of a partition", ["partition": partition, "error": error.description])
+        log.warn("waiting for the ends of partitions", ["partitions": "\(given)", "error": error.description])
       }
     }
     return nil
@@ -79,10 +81,12 @@ extension KafkaLane {
   }
 
   private mutating func lose(_ partition: Int32, _ error: KafkaError, _ consumer: Consumer) {
-    guard error.isOffsetOutOfRange, let range = try? consumer.watermarks(partition, timeout_ms: Self.request_ms) else {
-      return log.warn("a partition cannot be read", ["partition": partition, "error": error.description])
+    guard error.isOffsetOutOfRange,
+      let log = try? consumer.watermarks([partition], timeout_ms: Self.request_ms).first
+    else {
+      return self.log.warn("a partition cannot be read", ["partition": partition, "error": error.description])
     }
-    partitions.loseHistory(UInt16(partition), log: range)
+    partitions.loseHistory(UInt16(partition), log: (log.low, log.high))
     logLostHistory(partition)
   }
 

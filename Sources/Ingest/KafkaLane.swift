@@ -47,7 +47,7 @@ struct KafkaLane: ~Copyable {
 
   /// Bounds of what waits for a broker. Together with a flush they are within the ten seconds of a shutdown.
   static var poll_ms: Int32 { 50 }
-  static var request_ms: Int32 { 5000 }
+  static var request_ms: Int32 { 3000 }
   static var lastCommit_ms: Int32 { 2000 }
   static var close_ms: Int { 3000 }
 
@@ -125,7 +125,9 @@ struct KafkaLane: ~Copyable {
       value: message.value, key: message.key, checksKey: settings.checksKey, timestamp_ms: message.timestamp_ms)
     let bad = intake.take(record, partition: UInt16(truncatingIfNeeded: message.partition))
     if let bad { try addDeadLetter(bad, message, &intake) }
-    if let window = partitions.apply(message.partition, message.offset, isBad: bad != nil) {
+    if let window = partitions.apply(
+      message.partition, message.offset, event_ms: bad == nil ? intake.lastEvent_ms : nil)
+    {
       throw tripped(message.partition, window, bad)
     }
     if intake.isFull { try flush(&intake) }

@@ -15,6 +15,7 @@ struct LanePartitions {
     /// The log's end at assignment: applied up to there, the partition is live.
     var liveAt: Int64 = 0
     var lastApplied_ms: Int64 = 0
+    var lastEvent_ms: Int64 = 0
     /// `applied` at the last `refresh`.
     var refreshed: Int64 = 0
     var breaker: Breaker
@@ -43,6 +44,7 @@ struct LanePartitions {
       var status = PartitionStatus(
         partition: partition, state: slot.state, applied: slot.applied, durable: slot.durable, end: slot.end)
       status.lastApplied_ms = slot.lastApplied_ms
+      status.lastEvent_ms = slot.lastEvent_ms
       status.message = messages[partition] ?? ""
       return status
     }
@@ -100,10 +102,12 @@ struct LanePartitions {
 
   /// After `wants`: the record, good or bad, is in the buffer or in the dead letters. Returns the window of records of which too many
   /// were bad, where there is one.
+  /// `event_ms`: the behavior's time; nil where the record was bad.
   @inline(__always)
-  mutating func apply(_ partition: Int32, _ offset: Int64, isBad: Bool) -> (records: Int, bad: Int)? {
+  mutating func apply(_ partition: Int32, _ offset: Int64, event_ms: Int64?) -> (records: Int, bad: Int)? {
     slots[Int(partition)].applied = offset &+ 1
-    slots[Int(partition)].breaker.count(isBad: isBad)
+    slots[Int(partition)].breaker.count(isBad: event_ms == nil)
+    if let event_ms { slots[Int(partition)].lastEvent_ms = event_ms }
     isDirty = true
     return slots[Int(partition)].breaker.tripped
   }

@@ -26,6 +26,8 @@ public struct PartitionStatus: Equatable, Sendable {
   public var end: Int64
   /// When an event was last applied, Unix milliseconds; 0: not yet.
   public var lastApplied_ms: Int64 = 0
+  /// The event time of the last behavior applied, Unix milliseconds; 0: none yet.
+  public var lastEvent_ms: Int64 = 0
   /// What to do, in a state that needs it.
   public var message: String = ""
 
@@ -57,6 +59,11 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
   }
 
   public var all: [PartitionStatus] { mutex.withLock { statuses } }
+
+  /// Nil where the partition is not owned.
+  public func state(of partition: UInt16) -> PartitionState? {
+    mutex.withLock { statuses.first { $0.partition == partition }?.state }
+  }
 
   public func status(of partition: UInt16) -> PartitionStatus? {
     mutex.withLock { statuses.first { $0.partition == partition } }

@@ -31,7 +31,7 @@ public final class InterestStore: Sendable {
   public static func open(
     serving path: String, limits: StoreLimits = StoreLimits(), holder: String
   ) throws(StoreError) -> InterestStore {
-    _ = try StateDirectory(reading: path)  // nothing is made where there is no state
+    _ = try identity(of: path)  // nothing is made where there is no state
     let directory = try StateDirectory(writing: path, holder: holder)
     return try InterestStore(directory, try existing(directory), limits)
   }
@@ -41,6 +41,11 @@ public final class InterestStore: Sendable {
   {
     let directory = try StateDirectory(reading: path)
     return try InterestStore(directory, try existing(directory), limits)
+  }
+
+  /// What the state in `path` is, without opening it.
+  public static func identity(of path: String) throws(StoreError) -> StateIdentity {
+    try existing(try StateDirectory(describing: path))
   }
 
   private static func existing(_ directory: StateDirectory) throws(StoreError) -> StateIdentity {

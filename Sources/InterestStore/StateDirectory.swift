@@ -41,16 +41,25 @@ public final class StateDirectory: Sendable {
   }
 
   init(reading path: String) throws(StoreError) {
-    self.path = try Self.absolute(path)
+    self.path = try Self.existing(path)
     isWritable = false
-    guard access("\(self.path)/identity.json", F_OK) == 0 else {
-      throw StoreError(
-        .notFound, "there is no state in \(self.path): make one with 'interestd ingest' or 'interestd run'")
-    }
     lock = try Self.takeLock(self.path, exclusive: false)
   }
 
-  deinit { close(lock) }
+  /// Only to ask for the identity, whoever has the directory.
+  init(describing path: String) throws(StoreError) {
+    self.path = try Self.existing(path)
+    isWritable = false
+    lock = -1
+  }
+
+  private static func existing(_ path: String) throws(StoreError) -> String {
+    let absolute = try absolute(path)
+    if access("\(absolute)/identity.json", F_OK) == 0 { return absolute }
+    throw StoreError(.notFound, "there is no state in \(absolute): make one with 'interestd ingest' or 'interestd run'")
+  }
+
+  deinit { if lock >= 0 { close(lock) } }
 
   /// Nil where the directory is new.
   func identity() throws(StoreError) -> StateIdentity? {

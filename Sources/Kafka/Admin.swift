@@ -8,6 +8,9 @@ public final class Admin {
     client = try Client(RD_KAFKA_PRODUCER, configuration, defaults: [], diagnostics: diagnostics)
   }
 
+  /// Leaves the handle to the end of the process, where destroying it could wait for brokers that are gone.
+  public func abandon() { client.abandon() }
+
   public func clusterID(timeout_ms: Int32) throws(KafkaError) -> String { try client.clusterID(timeout_ms: timeout_ms) }
 
   /// A topic that is missing is an error that says how to create it.

@@ -9,8 +9,6 @@ import Network
 @main
 struct Main {
   static func main() {
-    // Results are read by people as they come, too.
-    setvbuf(stdout, nil, _IOLBF, 0)
     do {
       switch try program.parse(CommandLine.arguments.dropFirst()) {
       case .help(let text), .version(let text): print(text, terminator: text.hasSuffix("\n") ? "" : "\n")

@@ -45,7 +45,7 @@ struct SequenceTable {
       ["group", "last seen", "first seen", "events", "strong", "weak", "neg.", "paid", "dwell avg", "spend"] + windows
       + ["newest behaviors"]
     let rows = [header] + sequence.groups.reversed().map { row($0, windows) }
-    return heading + Self.align(rows, left: [1, 2, header.count - 1])
+    return heading + Self.align(rows, left: [1, 2])
   }
 
   private var heading: String {
@@ -86,11 +86,11 @@ struct SequenceTable {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     return rows.map { row in
       let cells = row.indices.map { column in
+        if column == row.count - 1 { return row[column] }
         let space = String(repeating: " ", count: widths[column] - row[column].count)
         return left.contains(column) ? row[column] + space : space + row[column]
       }
-      let line = cells.joined(separator: "  ")
-      return line.replacing(/ +$/, with: "") + "\n"
+      return cells.joined(separator: "  ") + "\n"
     }.joined()
   }
 }

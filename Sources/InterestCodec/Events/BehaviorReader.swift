@@ -3,7 +3,8 @@ import InterestModel
 /// Bytes to a behavior's fields, checked by all of the event contract but the catalog (DESIGN.md section 4). Owned by one thread; its
 /// memory is reused, so that a good record allocates nothing.
 public struct BehaviorReader: ~Copyable, Sendable {
-  private let format: EventFormat
+  /// Of the records that follow; a file's name pins it.
+  public var format: EventFormat
   private let maximumSkew_ms: Int64
   private let maximumRecordBytes: Int
   private var json = JSONBehaviorReader()

@@ -16,6 +16,12 @@ public struct EventDecoder: ~Copyable, Sendable {
     types = TypeTable(catalog)
   }
 
+  /// Of the records that follow; a file's name pins it.
+  public var format: EventFormat {
+    get { reader.format }
+    set { reader.format = newValue }
+  }
+
   /// Nil where the record is good; otherwise the event is not to be used.
   public mutating func decode(_ record: EventRecord, into event: inout DecodedEvent) -> BadRecord? {
     var fields = BehaviorFields()

@@ -1,0 +1,125 @@
+import Bytes
+import Glibc
+import HTTP
+import Ingest
+import InterestCodec
+import InterestStore
+import Network
+import Synchronization
+import Telemetry
+import Threads
+
+/// Writes `/metrics`: everything is read when it is asked for. The names are part of the product.
+final class DaemonMetrics: Sendable {
+  private let service: LookupService
+  private let network = NetworkCountersBox()
+
+  let contentType = MetricsWriter.contentType
+
+  init(_ service: LookupService) { self.service = service }
+
+  func setNetwork(_ counters: NetworkCounters) { network.set(counters) }
+
+  func write(to output: inout ByteBuffer) {
+    var writer = MetricsWriter()
+    writer.gauge("interestd_build_info", "Constant 1; the labels tell the version.", 1, [
+      "version": Version.number, "commit": Version.commit,
+    ])
+    writer.gauge("interestd_ready", "1 where /readyz answers 200.", service.missing == nil ? 1 : 0)
+    writeProcess(&writer)
+    writeServing(&writer)
+    if let backend = service.backend {
+      writeState(&writer, backend)
+      if let board = backend.board { writeIngestion(&writer, backend.counters, board) }
+    }
+    writer.write(to: &output)
+  }
+
+  private func writeServing(_ writer: inout MetricsWriter) {
+    writer.summary("interestd_lookup_duration_seconds", "Time to answer a sequence lookup.", service.lookups.snapshot)
+    for (code, count) in service.answers.all {
+      writer.counter("interestd_http_responses_total", "HTTP replies by status class.", count, ["code": code])
+    }
+    guard let values = network.values else { return }
+    writer.gauge("interestd_connections", "Open connections.", Double(values.open))
+    writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
+    writer.counter("interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
+    writer.counter("interestd_received_bytes_total", "Bytes received.", values.received_bytes)
+    writer.counter("interestd_sent_bytes_total", "Bytes sent.", values.sent_bytes)
+  }
+
+  private func writeState(_ writer: inout MetricsWriter, _ backend: LookupService.Backend) {
+    let generation = backend.store.generation
+    writer.gauge("interestd_generation", "The generation that lookups are answered from.", Double(generation.number))
+    writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
+    writer.gauge("interestd_level0_files", "Files not yet compacted.", Double(generation.level0Files))
+  }
+
+  private func writeIngestion(_ writer: inout MetricsWriter, _ counters: IngestCounters, _ board: PartitionBoard) {
+    writer.counter("interestd_behaviors_total", "Behaviors folded.", counters.behaviors)
+    writer.counter("interestd_unmapped_behaviors_total", "Behaviors of shops not in the cluster map.", counters.unmapped)
+    for reason in BadRecord.Reason.allCases {
+      writer.counter(
+        "interestd_bad_records_total", "Records put to the dead letters.", counters.bad(reason), ["reason": reason.rawValue])
+    }
+    writer.counter(
+      "interestd_misplaced_users_total", "Users met on another partition than lookups ask.", counters.misplacedUsers)
+    writer.counter("interestd_flushes_total", "Buffers written.", counters.flushes)
+    writer.counter("interestd_flushed_bytes_total", "Bytes of the files that flushes wrote.", counters.flushed_bytes)
+    for status in board.all { write(&writer, status) }
+  }
+
+  private func write(_ writer: inout MetricsWriter, _ status: PartitionStatus) {
+    let partition = "\(status.partition)"
+    writer.gauge(
+      "interestd_partition_applied_offset", "The next offset to apply.", Double(status.applied), ["partition": partition])
+    writer.gauge(
+      "interestd_partition_durable_offset", "The next offset to read after a crash.", Double(status.durable),
+      ["partition": partition])
+    writer.gauge(
+      "interestd_partition_end_offset", "The log's end as last heard.", Double(status.end), ["partition": partition])
+    writer.gauge(
+      "interestd_partition_lag_events", "Records between applied and end.", Double(status.lag), ["partition": partition])
+    writer.gauge(
+      "interestd_partition_last_applied_timestamp_seconds", "When a record was last applied; 0: not yet.",
+      Double(status.lastApplied_ms) / 1000, ["partition": partition])
+    writer.gauge(
+      "interestd_partition_last_event_timestamp_seconds", "The event time of the last behavior applied; 0: none yet.",
+      Double(status.lastEvent_ms) / 1000, ["partition": partition])
+    for state in PartitionState.allCases {
+      writer.gauge(
+        "interestd_partition_state", "1 for the state that the partition is in.", state == status.state ? 1 : 0,
+        ["partition": partition, "state": state.rawValue])
+    }
+  }
+
+  private func writeProcess(_ writer: inout MetricsWriter) {
+    writer.counter(
+      "process_cpu_seconds_total", "CPU time of the process.", Double(CPUClock.process_ns) / 1e9)
+    if let resident = Self.resident_bytes {
+      writer.gauge("process_resident_memory_bytes", "Resident memory.", Double(resident))
+    }
+  }
+
+  /// The second number of /proc/self/statm, in pages.
+  private static var resident_bytes: Int? {
+    let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var text = [UInt8](repeating: 0, count: 128)
+    let count = read(file, &text, text.count)
+    let fields = String(decoding: text.prefix(max(count, 0)), as: UTF8.self).split(separator: " ")
+    guard fields.count > 1, let pages = Int(fields[1]) else { return nil }
+    return pages * sysconf(Int32(_SC_PAGESIZE))
+  }
+}
+
+/// The server's counters, known once it listens: after its handlers are made.
+private final class NetworkCountersBox: @unchecked Sendable {  // guarded by `mutex`
+  private let mutex = Mutex()
+  private var counters: NetworkCounters?
+
+  func set(_ counters: NetworkCounters) { mutex.withLock { self.counters = counters } }
+
+  var values: NetworkCounters.Values? { mutex.withLock { counters }?.values }
+}

@@ -1,0 +1,122 @@
+import Bytes
+import HTTP
+import Ingest
+import InterestCodec
+import InterestStore
+import Lookup
+import Network
+import Threads
+
+/// Answers HTTP requests. One per network loop, on its thread only.
+final class LookupHandler: HTTPHandler {
+  private let service: LookupService
+  private let metrics: DaemonMetrics
+  private var backend: LookupService.Backend?
+  private var lookup: OwnedLookup?
+
+  /// A place for a `UserLookup`, which cannot be optional in a class otherwise.
+  private final class OwnedLookup {
+    var lookup: UserLookup
+    init(_ store: InterestStore) { lookup = UserLookup(store) }
+  }
+
+  init(_ service: LookupService, _ metrics: DaemonMetrics) {
+    self.service = service
+    self.metrics = metrics
+  }
+
+  func answered(_ status: HTTPStatus) { service.answers.count(Int(status.rawValue)) }
+
+  func respond(to request: borrowing HTTPRequest, into response: inout HTTPResponse) {
+    let isSequence = request.matches("/v1/users/*/sequence")
+    guard isSequence || Self.plainPaths.contains(where: { request.matches($0) }) else { return response.failNotFound() }
+    guard request.method == .get else { return response.failMethodNotAllowed(allow: "GET, HEAD") }
+    if isSequence { return answerSequence(request, &response) }
+    do {
+      try request.checkParameters([])
+    } catch { return response.fail(error) }
+    if request.matches("/healthz") {
+      response.body.append("{\"status\":\"alive\"}\n")
+    } else if request.matches("/readyz") {
+      answerReady(&response)
+    } else {
+      response.contentType = metrics.contentType
+      metrics.write(to: &response.body)
+    }
+  }
+
+  private static let plainPaths: [StaticString] = ["/healthz", "/readyz", "/metrics"]
+
+  private func answerReady(_ response: inout HTTPResponse) {
+    if let missing = service.missing { return response.failUnavailable(retryAfter_s: 1, "not ready: \(missing)") }
+    response.body.append("{\"status\":\"ready\"}\n")
+  }
+
+  private func answerSequence(_ request: borrowing HTTPRequest, _ response: inout HTTPResponse) {
+    let started_ns = MonotonicClock.now_ns
+    let user = request.segment(2)
+    do {
+      try request.checkParameters(["groups", "behaviors", "order", "as_of", "generation"])
+      let query = try Self.query(request)
+      guard let (backend, owned) = current() else {
+        return response.failUnavailable(retryAfter_s: 1, "starting: there is no state to look into yet")
+      }
+      try checkGeneration(request, backend)
+      guard checkPartition(of: user, backend, &response) else { return }
+      try owned.lookup.writeJSON(user: user, query, into: &response.body)
+      response.body.append("\n")
+      service.lookups.record(MonotonicClock.now_ns - started_ns)
+    } catch let error as ParameterError {
+      response.fail(error)
+    } catch let error as LookupError {
+      response.fail(error.code == .badRequest ? .badRequest : .internalServerError, parameter: error.parameter, error.message)
+    } catch {
+      response.fail(.internalServerError, "\(error)")
+    }
+  }
+
+  private static func query(_ request: borrowing HTTPRequest) throws(LookupError) -> SequenceQuery {
+    if request.parameterCount == 0 { return SequenceQuery() }
+    func text(_ value: UnsafeRawBufferPointer?) -> String? { value.map { String(decoding: $0, as: UTF8.self) } }
+    return try QueryParameters.query(
+      groups: text(request.parameter("groups")), behaviors: text(request.parameter("behaviors")),
+      order: text(request.parameter("order")), asOf: text(request.parameter("as_of")))
+  }
+
+  /// The backend is asked for once; then it and the lookup's memory stay.
+  private func current() -> (LookupService.Backend, OwnedLookup)? {
+    if let backend, let lookup { return (backend, lookup) }
+    guard let backend = service.backend else { return nil }
+    let owned = OwnedLookup(backend.store)
+    self.backend = backend
+    lookup = owned
+    return (backend, owned)
+  }
+
+  private func checkGeneration(
+    _ request: borrowing HTTPRequest, _ backend: LookupService.Backend
+  ) throws(ParameterError) {
+    let number = Int64(backend.store.generation.number)
+    if let wanted = try request.integer("generation", in: 1...Int64(UInt32.max)), wanted != number {
+      throw ParameterError("generation", "there is generation \(number) only")
+    }
+  }
+
+  /// Lookups are answered for owned partitions whose history is whole. False: the reply says why not.
+  private func checkPartition(
+    of user: UnsafeRawBufferPointer, _ backend: LookupService.Backend, _ response: inout HTTPResponse
+  ) -> Bool {
+    guard let board = backend.board else { return true }
+    let partition = backend.store.identity.source.partition(of: user)
+    guard let state = board.state(of: partition) else {
+      response.failUnavailable(retryAfter_s: 1, "partition \(partition), which the user is in, is not served here")
+      return false
+    }
+    if state == .lostHistory {
+      response.failUnavailable(
+        retryAfter_s: 60, "not served: \(board.status(of: partition)?.message ?? "partition \(partition) has lost history")")
+      return false
+    }
+    return true
+  }
+}

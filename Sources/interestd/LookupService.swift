@@ -1,0 +1,68 @@
+import Bytes
+import HTTP
+import Ingest
+import InterestCodec
+import InterestStore
+import Lookup
+import Synchronization
+import Telemetry
+import Threads
+
+/// What the endpoints answer from. A daemon has it before it has a state: until then it is alive and not ready.
+final class LookupService: Sendable {
+  /// A state to look into, and whose partitions are told by a board; without one, all are here.
+  struct Backend: Sendable {
+    let store: InterestStore
+    let board: PartitionBoard?
+    let counters: IngestCounters
+  }
+
+  private let mutex = Mutex()
+  // Guarded by `mutex`.
+  nonisolated(unsafe) private var current: Backend?
+  private let draining = Atomic<Bool>(false)
+  let lookups = LatencyHistogram()
+  let answers = AnswerCounters()
+
+  var backend: Backend? { mutex.withLock { current } }
+
+  func publish(_ backend: Backend) { mutex.withLock { current = backend } }
+
+  func beginDraining() { draining.store(true, ordering: .relaxed) }
+
+  /// Nil where ready; otherwise what is missing.
+  var missing: String? {
+    if draining.load(ordering: .relaxed) { return "stopping" }
+    guard let backend else { return "starting" }
+    guard let board = backend.board else { return nil }
+    if !board.isJoined { return "joining the consumer group" }
+    let waiting = board.all.filter { $0.state != .live }
+    if waiting.isEmpty { return nil }
+    return waiting.prefix(20).map { status in
+      status.message.isEmpty
+        ? "partition \(status.partition) is \(status.state.rawValue): \(status.applied) of \(status.end)" : status.message
+    }.joined(separator: "; ")
+  }
+}
+
+/// Replies by status class.
+final class AnswerCounters: Sendable {
+  private let good = Atomic<UInt64>(0)
+  private let refused = Atomic<UInt64>(0)
+  private let failed = Atomic<UInt64>(0)
+
+  func count(_ status: Int) {
+    switch status {
+    case ..<400: good.add(1, ordering: .relaxed)
+    case ..<500: refused.add(1, ordering: .relaxed)
+    default: failed.add(1, ordering: .relaxed)
+    }
+  }
+
+  var all: [(code: String, count: UInt64)] {
+    [
+      ("2xx", good.load(ordering: .relaxed)), ("4xx", refused.load(ordering: .relaxed)),
+      ("5xx", failed.load(ordering: .relaxed)),
+    ]
+  }
+}

@@ -1,0 +1,145 @@
+import CommandLineArguments
+import DaemonConfig
+import Ingest
+import InterestCodec
+import InterestStore
+import Kafka
+import Network
+import Synchronization
+import Telemetry
+import Threads
+
+/// `interestd run`
+struct RunCommand {
+  private let arguments: ParsedArguments
+
+  init(_ arguments: ParsedArguments) { self.arguments = arguments }
+
+  func run() throws -> Int32 {
+    let signals = try TerminationSignals()
+    let configuration = try DaemonConfiguration.load(
+      arguments, needs: [.brokers, .topic, .clusterMap, .stateDirectory])
+    let log = configuration.makeLog()
+    let clusterMap = try ClusterMap.load(configuration.clusterMap)
+    let service = LookupService()
+    let endpoint = try Endpoint(configuration, service, log)
+    let daemon = Daemon(configuration, clusterMap, service, log) { signals.cancel() }
+    if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
+    signals.restoreDefault()
+    service.beginDraining()
+    let failure = daemon.stop()
+    endpoint.stop()
+    if let failure {
+      log.error("stopped by an error", ["error": failure])
+      return 1
+    }
+    log.info("stopped")
+    return 0
+  }
+}
+
+/// Ingestion of one topic, from the first question to a broker to the last commit, on a thread of its own: the main thread waits for
+/// signals.
+final class Daemon: Sendable {
+  private let configuration: DaemonConfiguration
+  private let clusterMap: ClusterMap
+  private let service: LookupService
+  private let log: Log
+  private let stopRequested = Atomic<Bool>(false)
+  private let mutex = Mutex()
+  // Made by `init` and joined by `stop`, both on the main thread.
+  nonisolated(unsafe) private var thread: Threads.Thread?
+  // Guarded by `mutex`.
+  nonisolated(unsafe) private var ingest: KafkaIngest?
+  nonisolated(unsafe) private var failure: String?
+
+  /// Of one question to a broker.
+  private static var request_ms: Int32 { 3000 }
+
+  /// - Parameter ended: Called on another thread when ingestion has ended by itself.
+  init(
+    _ configuration: DaemonConfiguration, _ clusterMap: ClusterMap, _ service: LookupService, _ log: Log,
+    ended: @escaping @Sendable () -> Void
+  ) {
+    self.configuration = configuration
+    self.clusterMap = clusterMap
+    self.service = service
+    self.log = log
+    thread = Threads.Thread(name: "daemon") { [self] in
+      do {
+        try work()
+      } catch {
+        mutex.withLock { failure = "\(error)" }
+      }
+      ended()
+    }
+  }
+
+  /// Returns when everything is durable and committed, as far as the broker let it; otherwise why not.
+  func stop() -> String? {
+    stopRequested.store(true, ordering: .relaxed)
+    mutex.withLock { ingest }?.requestStop()
+    if let thread = thread.take() { thread.join() }
+    return mutex.withLock { failure }
+  }
+
+  private var isStopping: Bool { stopRequested.load(ordering: .relaxed) }
+
+  private func work() throws {
+    guard let source = try source() else { return }
+    let identity = StateIdentity(
+      configuration: configuration.stateConfiguration, clusterMap: clusterMap.hash, source: source)
+    let store = try InterestStore.open(
+      writing: configuration.state.directory, identity: identity, limits: configuration.storeLimits,
+      holder: "interestd run on http://\(configuration.http.listen)")
+    guard case .kafka(_, _, let partitions, _) = source else { return }
+    var settings = KafkaLaneSettings(
+      topic: configuration.kafka.topic, partitions: partitions, configuration: configuration.consumer)
+    settings.format = EventFormat(rawValue: configuration.kafka.format.rawValue) ?? .auto
+    settings.checksKey = configuration.kafka.key == .user
+    settings.maximumSkew_ms = Int64(configuration.kafka.maxSkew_ms)
+    settings.record_bytes = configuration.ingest.maximumRecord_bytes
+    settings.bufferAge_ms = configuration.buffer.age_ms
+    settings.breakerRecords = configuration.ingest.breakerRecords
+    settings.breakerPercent = configuration.ingest.breakerPercent
+    let pipeline = Pipeline(store: store, clusterMap: clusterMap)
+    let ingest = KafkaIngest()
+    service.publish(.init(store: store, board: ingest.board, counters: pipeline.counters))
+    mutex.withLock { self.ingest = ingest }
+    ingest.start(settings, pipeline, log: log)
+    if isStopping { ingest.requestStop() }
+    try ingest.join()
+  }
+
+  /// Asks the brokers what the topic is, until they answer; nil where told to stop meanwhile.
+  private func source() throws -> StateSource? {
+    let topic = configuration.kafka.topic
+    let admin = try Admin(configuration.connection, diagnostics: KafkaDiagnostics(forwardingTo: log))
+    defer { admin.abandon() }  // destroying it may wait for brokers that are gone
+    while !isStopping {
+      do {
+        let partitions = Int(try admin.partitionCount(of: topic, timeout_ms: Self.request_ms))
+        try check(admin, topic, partitions)
+        let cluster = try admin.clusterID(timeout_ms: Self.request_ms)
+        log.info("topic", ["topic": topic, "partitions": partitions, "cluster": cluster])
+        return .kafka(
+          clusterID: cluster, topic: topic, partitions: partitions, partitioner: Partitioner.murmur2.rawValue)
+      } catch let error as KafkaError where error.isRetryable {
+        log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+      }
+    }
+    return nil
+  }
+
+  private func check(_ admin: Admin, _ topic: String, _ partitions: Int) throws {
+    guard partitions <= StoreKey.partitionLimit else {
+      throw SetupError("topic \(topic) has \(partitions) partitions, and \(StoreKey.partitionLimit) are the most")
+    }
+    let policy = try admin.topicProperties(topic, timeout_ms: Self.request_ms)["cleanup.policy"] ?? ""
+    if policy.contains("compact") {
+      throw SetupError(
+        "topic \(topic) has cleanup.policy=\(policy): compaction removes behaviors, and the state must hold them all. "
+          + "Set it to delete")
+    }
+  }
+}
