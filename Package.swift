@@ -19,7 +19,8 @@ let systemLibraries: [Target] = [
 let wrappers: [Target] = [
   .target(
     name: "CBuild",
-    cSettings: [.define("INTERESTD_COMMIT", to: "\"\(Context.gitInformation?.currentCommit.prefix(12) ?? "unknown")\"")]),
+    cSettings: [.define("INTERESTD_COMMIT", to: "\"\(Context.gitInformation?.currentCommit.prefix(12) ?? "unknown")\"")]
+  ),
   .target(name: "CRocksDB", cxxSettings: cxx, linkerSettings: [.linkedLibrary("rocksdb")]),
   .target(name: "CSimdJSON", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
   .target(name: "CBeast", cxxSettings: cxx),
@@ -58,7 +59,8 @@ let modules: [Target] = [
 let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
-    "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs", "Kafka",
+    "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
+    "Kafka",
     "Network",
     "HTTP", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
   ],
@@ -77,7 +79,7 @@ let testTargets: [Target] = [
   tests("StoreTests", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
   tests("InputsTests", ["Inputs"]),
   tests("RocksDBTests", ["RocksDB"]),
-  tests("KafkaTests", ["Kafka", "Threads"]),
+  tests("KafkaTests", ["Bytes", "Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
   tests("TelemetryTests", ["Telemetry"]),
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),

@@ -11,7 +11,7 @@ public enum Partitioner: String, CaseIterable, Codable, Sendable {
   func partitions(of user: UnsafeRawBufferPointer, count: Int) -> Range<UInt16> {
     switch self {
     case .murmur2:
-      let partition = UInt16(truncatingIfNeeded: Int(Bytes.murmur2(user) & 0x7fff_ffff) % max(count, 1))
+      let partition = UInt16(truncatingIfNeeded: murmur2Partition(user, count: Int32(max(count, 1))))
       return partition..<partition + 1
     case .none: return 0..<UInt16(truncatingIfNeeded: count)
     }

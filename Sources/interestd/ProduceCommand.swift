@@ -119,7 +119,7 @@ struct Publisher: ~Copyable {
   }
 
   /// Queues a record as it is, whatever it is.
-  func send(key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer) throws {
+  func send(key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?) throws {
     try producer.send(topic, key: key, value: value)
   }
 

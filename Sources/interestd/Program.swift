@@ -114,7 +114,7 @@ let program = Program(
         + "them: the same for the same seed.",
       options: [
         .integer("events", "N", in: 1...100_000_000_000, required: true, help: "behaviors"),
-        .integer("users", "U", in: 1...1_000_000_000, required: true, help: "users, numbered from 000000000000"),
+        .integer("users", "U", in: 1...16_777_216, required: true, help: "users, numbered from 000000000000"),
         .integer("shops", "S", in: 1...100_000_000, required: true, help: "shops, numbered from 1"),
         .integer("group-count", "G", in: 1...10_000_000, default: 1024, help: "groups of shops"),
         .integer("seed", "SEED", in: 0...Int.max, default: 7, help: "another seed, other behaviors"),
