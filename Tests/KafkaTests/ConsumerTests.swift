@@ -136,7 +136,6 @@ struct ConsumerTests {
     #expect(ends.map(\.partition) == [2, 1])
     #expect(ends.map(\.low) == [0, 0])
     #expect(ends.map(\.high) == [0, 42])
-    #expect(try consumer.watermarks(1, timeout_ms: 10_000) == (0, 42))
     #expect(consumer.lastKnownEnd(1) == nil)
     _ = try consumer.readToEnd([PartitionOffset(partition: 1, offset: 0)])
     #expect(consumer.lastKnownEnd(1) == 42)
