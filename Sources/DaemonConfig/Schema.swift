@@ -81,7 +81,7 @@ enum Schema {
         "The brokers to ask first, as host:port,host:port. Flag: --brokers."),
       Key(
         "kafka.topic", \.kafka.topic, .topic,
-        "The topic of behaviors. Its dead letters go to the topic of that name with .dead appended. Flag: --topic."),
+        "The topic of behaviors. Bad records go to dead-letters.jsonl in the state directory. Flag: --topic."),
       Key(
         "kafka.group", \.kafka.group, .text("1 to 255 bytes") { (1...255).contains($0.utf8.count) },
         "The consumer group: instances of one group share the partitions. Flag: --group."),

@@ -141,6 +141,10 @@ let program = Program(
         + "secrets hidden; or says everything that is wrong with it.",
       options: [config, json],
       examples: [Example("interestd config check --config interestd.yaml", "checks a file")]),
+    Command(
+      "config example", summary: "print a commented configuration with every key",
+      discussion: "Prints every key with what it means, its unit, its bounds and its default.",
+      examples: [Example("interestd config example > interestd.yaml", "a file to begin with")]),
   ],
   examples: [
     Example(
