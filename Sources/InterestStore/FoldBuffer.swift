@@ -92,9 +92,8 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     records[position].link = entry.pointee.head.load(ordering: .relaxed)
     records[position].tag = UInt32(truncatingIfNeeded: number)
     recordCount = position &+ 1
-    entry.pointee.runCount &+= 1
     entry.pointee.head.store(UInt32(truncatingIfNeeded: position &+ 1), ordering: .releasing)
-    if Int(entry.pointee.runCount) == limits.run { foldRun(of: number) }
+    if Int(entry.pointee.countRecord()) == limits.run { foldRun(of: number) }
     return isNew
   }
 
@@ -172,8 +171,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     arenaCount += state.count
     (records + recordCount).initialize(to: marker)
     recordCount += 1
-    users.entries[number].runCount = 0
-    users.entries[number].foldedBefore = UInt32(recordCount)
+    users.entries[number].setFolded(before: UInt32(recordCount))
     users.entries[number].head.store(UInt32(recordCount), ordering: .releasing)
   }
 }
