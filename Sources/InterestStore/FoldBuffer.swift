@@ -7,7 +7,7 @@ import InterestModel
 public struct FoldBufferLimits: Equatable, Sendable {
   /// Behaviors held at most; 1,024...16,000,000. 48 bytes each.
   public var events: Int
-  /// Bytes of user keys and of runs folded in place, together.
+  /// Bytes of user keys and of runs folded in place, together; below 4 GiB.
   public var bytes: Int
   /// A user's behaviors are folded in place whenever so many have gathered.
   public var run: Int
@@ -44,6 +44,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   var isFlushed = false
 
   public init(limits: FoldBufferLimits, rules: FoldRules) {
+    precondition((4...16_000_000).contains(limits.events) && limits.bytes <= Int(UInt32.max))
     self.limits = limits
     users = UserTable(limit: limits.events)
     records = .allocate(capacity: limits.events)
@@ -91,9 +92,8 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     records[position].link = entry.pointee.head.load(ordering: .relaxed)
     records[position].tag = UInt32(truncatingIfNeeded: number)
     recordCount = position &+ 1
-    entry.pointee.runCount &+= 1
     entry.pointee.head.store(UInt32(truncatingIfNeeded: position &+ 1), ordering: .releasing)
-    if Int(entry.pointee.runCount) == limits.run { foldRun(of: number) }
+    if Int(entry.pointee.countRecord()) == limits.run { foldRun(of: number) }
     return isNew
   }
 
@@ -171,8 +171,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     arenaCount += state.count
     (records + recordCount).initialize(to: marker)
     recordCount += 1
-    users.entries[number].runCount = 0
-    users.entries[number].foldedBefore = UInt32(recordCount)
+    users.entries[number].setFolded(before: UInt32(recordCount))
     users.entries[number].head.store(UInt32(recordCount), ordering: .releasing)
   }
 }

@@ -15,14 +15,15 @@ public final class Generation: Sendable {
   let family: ColumnFamily
   let views: ViewPublisher
   private let options: Options
-  private let staging: String
   private let limits: StoreLimits
   /// One ingestion at a time: the snapshot taken after it must hold no other buffer's file.
   private let ingestion = Mutex()
+  /// Below the database, which is to be closed when the lock is given up: fields are released in their order.
+  private let directory: StateDirectory
 
   init(
     number: UInt32, clusterMap: String, configuration: StateConfiguration, rules: FoldRules, database: Database,
-    family: ColumnFamily, options: Options, staging: String, limits: StoreLimits
+    family: ColumnFamily, options: Options, directory: StateDirectory, limits: StoreLimits
   ) {
     self.number = number
     self.clusterMap = clusterMap
@@ -31,7 +32,7 @@ public final class Generation: Sendable {
     self.database = database
     self.family = family
     self.options = options
-    self.staging = staging
+    self.directory = directory
     self.limits = limits
     views = ViewPublisher(database.snapshot(), bufferLimit: limits.buffers)
   }
@@ -54,9 +55,14 @@ public final class Generation: Sendable {
   /// Writes a full buffer as one file of operands and takes it into the database; then the buffer leaves the view. What the
   /// buffer's `positions` say becomes durable in the same step.
   func commit(_ buffer: FoldBuffer, sorter: inout BufferSorter, file: Int) throws(StoreError) -> UInt64 {
+    if buffer.count == 0 && buffer.positions.isEmpty {
+      // RocksDB refuses a file without entries.
+      ingestion.withLock { views.replace(buffer, with: database.snapshot()) }
+      return 0
+    }
+    let path = "\(directory.staging)/flush-\(number)-\(file).sst"
     do {
       sorter.sort(buffer)
-      let path = "\(staging)/flush-\(number)-\(file).sst"
       let size = try write(buffer, &sorter, to: path)
       waitForLevel0()
       try ingestion.withLock { () throws(RocksDBError) in
@@ -65,6 +71,8 @@ public final class Generation: Sendable {
       }
       return size
     } catch {
+      // Called again it writes another: on a full volume, this one must not stay.
+      unlink(path)
       throw StoreError(error)
     }
   }

@@ -7,7 +7,6 @@ public final class InterestStore: Sendable {
   public let identity: StateIdentity
   /// The generation that lookups are answered from and that ingestion goes to.
   public let generation: Generation
-  private let database: Database
 
   /// Opens the state that is in `path`, or makes it. It must be what `identity` says, but may know fewer behavior types.
   public static func open(
@@ -66,10 +65,9 @@ public final class InterestStore: Sendable {
       guard let family = families[name] else {
         throw StoreError(.notFound, "the state in \(directory.path) has no generation \(number)")
       }
-      self.database = database
       generation = Generation(
         number: number, clusterMap: identity.clusterMap, configuration: identity.configuration, rules: rules,
-        database: database, family: family, options: options, staging: directory.staging, limits: limits)
+        database: database, family: family, options: options, directory: directory, limits: limits)
     } catch let error as RocksDBError {
       throw StoreError(error)
     } catch let error as StoreError {

@@ -35,7 +35,7 @@ public final class StateDirectory: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
     } catch {
-      close(lock)
+      // `deinit` runs, and closes the lock: everything is initialized.
       throw StoreError(.storage, "cannot make \(staging): \(error.localizedDescription)")
     }
   }
@@ -59,7 +59,12 @@ public final class StateDirectory: Sendable {
     throw StoreError(.notFound, "there is no state in \(absolute): make one with 'interestd ingest' or 'interestd run'")
   }
 
-  deinit { if lock >= 0 { close(lock) } }
+  deinit {
+    guard lock >= 0 else { return }
+    // Whoever finds readers here must not be told of a writer that is gone.
+    if isWritable { ftruncate(lock, 0) }
+    close(lock)
+  }
 
   /// Nil where the directory is new.
   func identity() throws(StoreError) -> StateIdentity? {

@@ -7,20 +7,43 @@ import Synchronization
 /// What a reader follows is written before the slot that leads to it is released, and never changes until `clear`. A table that
 /// has grown stays until then too, for readers that are still in it.
 struct UserTable: ~Copyable {
-  /// What is known of a user. `head` is shared, the rest of the mutable fields is the writer's.
+  /// What is known of a user. `head` is shared; the other two that change are the writer's, and atomic only because changing a plain
+  /// field is, to Swift, an access to the whole entry, which readers are reading.
   struct Entry: ~Copyable {
     let keyStart: UInt32
     let keyCount: UInt32
     /// Position + 1 of the user's newest record; 0: none yet.
     let head = Atomic<UInt32>(0)
-    /// Records in the chain from `head`, the marker of a folded run not counted.
-    var runCount: UInt32 = 0
-    /// Position + 1 of the newest marker; records before it are folded.
-    var foldedBefore: UInt32 = 0
+    private let ownRunCount = Atomic<UInt32>(0)
+    private let ownFoldedBefore = Atomic<UInt32>(0)
 
     init(keyStart: Int, keyCount: Int) {
       self.keyStart = UInt32(keyStart)
       self.keyCount = UInt32(keyCount)
+    }
+
+    /// Records in the chain from `head`, the marker of a folded run not counted.
+    var runCount: UInt32 {
+      @inline(__always) get { ownRunCount.load(ordering: .relaxed) }
+    }
+
+    /// Position + 1 of the newest marker; records before it are folded.
+    var foldedBefore: UInt32 {
+      @inline(__always) get { ownFoldedBefore.load(ordering: .relaxed) }
+    }
+
+    /// Only the writer. Returns the new `runCount`.
+    @inline(__always)
+    func countRecord() -> UInt32 {
+      let count = runCount &+ 1
+      ownRunCount.store(count, ordering: .relaxed)
+      return count
+    }
+
+    /// Only the writer: all of the user's records before `position` are folded.
+    func setFolded(before position: UInt32) {
+      ownRunCount.store(0, ordering: .relaxed)
+      ownFoldedBefore.store(position, ordering: .relaxed)
     }
   }
 

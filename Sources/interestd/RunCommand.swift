@@ -123,7 +123,8 @@ final class Daemon: Sendable {
         let cluster = try admin.clusterID(timeout_ms: Self.request_ms)
         log.info("topic", ["topic": topic, "partitions": partitions, "cluster": cluster])
         return .kafka(
-          clusterID: cluster, topic: topic, partitions: partitions, partitioner: Partitioner.murmur2.rawValue)
+          clusterID: cluster, topic: topic, partitions: partitions,
+          partitioner: configuration.kafka.key == .user ? .murmur2 : .none)
       } catch let error as KafkaError where error.isRetryable {
         log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
       }

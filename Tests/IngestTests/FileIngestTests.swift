@@ -109,7 +109,7 @@ struct FileIngestTests {
     wrong.configuration = TestConfiguration.make(keptBehaviors: 31)
     #expect(refusal(of: wrong).contains("state.kept_behaviors: the state has 32, wanted is 31"))
     wrong = state.identity
-    wrong.source = .kafka(clusterID: "c", topic: "t", partitions: 4, partitioner: "murmur2")
+    wrong.source = .kafka(clusterID: "c", topic: "t", partitions: 4, partitioner: .murmur2)
     #expect(refusal(of: wrong).contains("source: the state has files, wanted is Kafka cluster c, topic t"))
   }
 

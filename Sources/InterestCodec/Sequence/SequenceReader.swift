@@ -60,7 +60,7 @@ public struct SequenceReader: ~Copyable {
       }
       candidates.append(candidate)
     }
-    if cursor.isDamaged { throw .damaged }
+    if cursor.isDamaged || candidates.isEmpty { throw .damaged }
     if let limit = query.groups, candidates.count > limit {
       candidates.withUnsafeMutableBufferPointer { all in
         guard let base = all.baseAddress else { return }

@@ -71,15 +71,19 @@ enum GroupBlock {
     into kept: UnsafeMutablePointer<Behavior>
   ) -> Bool {
     var time = last_ms
+    // Negative once a step or a time was: a sum of steps that wraps may come back into range.
+    var signs = last_ms
     for index in 0..<count {
-      if index > 0 { time &-= Int64(truncatingIfNeeded: reader.varint()) }
+      if index > 0 {
+        let step = Int64(truncatingIfNeeded: reader.varint())
+        time &-= step
+        signs |= step | time
+      }
       (kept + index).initialize(to: Behavior())
       kept[index].time_ms = time
       kept[index].group = group
     }
-    guard Behavior.times_ms.contains(last_ms), time >= Behavior.times_ms.lowerBound, time <= last_ms else {
-      return false
-    }
+    guard Behavior.times_ms.contains(last_ms), time >= Behavior.times_ms.lowerBound, signs >= 0 else { return false }
     for index in 0..<count { kept[index].shop = reader.varint() }
     for index in 0..<count {
       let typeAndFlags = reader.varint()

@@ -59,7 +59,8 @@ public struct StateFolder: ~Copyable {
   }
 
   /// Folds states (or envelopes) of one user into one. Never fails: what cannot be read is kept beside the rest in an envelope.
-  /// A single input is returned as it is, unread.
+  /// A single input is returned as it is, unread; the block of a group that only one input has is passed on unread, too, so that
+  /// damage in it shows when the group is read, or folded with another state's.
   public mutating func fold(_ states: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> UnsafeRawBufferPointer {
     if states.count == 1 { return states[0] }
     if let folded = foldReadable(states) { return folded }
@@ -156,8 +157,7 @@ public struct StateFolder: ~Copyable {
   }
 
   /// See `StateAssembler.envelope`.
-  mutating func wrap(_ state: UnsafeRawBufferPointer, _ unreadable: [UnsafeRawBufferPointer]) -> UnsafeRawBufferPointer
-  {
+  mutating func wrap(_ state: [UInt8], _ unreadable: [[UInt8]]) -> UnsafeRawBufferPointer {
     assembler.envelope(state, unreadable)
   }
 

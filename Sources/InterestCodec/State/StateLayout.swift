@@ -140,9 +140,7 @@ struct StateAssembler: ~Copyable {
   }
 
   /// Wraps the folded state and the operands that could not be read in an envelope. `state` may be empty.
-  mutating func envelope(_ state: UnsafeRawBufferPointer, _ unreadable: [UnsafeRawBufferPointer])
-    -> UnsafeRawBufferPointer
-  {
+  mutating func envelope(_ state: [UInt8], _ unreadable: [[UInt8]]) -> UnsafeRawBufferPointer {
     blocks.clear()
     blocks.append(StateLayout.damaged)
     for part in [state] + unreadable {
@@ -150,7 +148,7 @@ struct StateAssembler: ~Copyable {
       var at = start
       writeVarint(UInt64(part.count), &at)
       blocks.commit(at - start)
-      blocks.append(part)
+      part.withUnsafeBytes { blocks.append($0) }
     }
     return blocks.bytes
   }
