@@ -20,7 +20,7 @@ final class KafkaFixture: Sendable {
     try cluster.createTopic(topic, partitions: Int32(partitions))
     self.partitions = partitions
     state = try StateFixture(
-      source: .kafka(clusterID: "mock", topic: topic, partitions: partitions, partitioner: "murmur2"))
+      source: .kafka(clusterID: "mock", topic: topic, partitions: partitions, partitioner: .murmur2))
   }
 
   var world: World { state.world }
@@ -62,7 +62,7 @@ final class KafkaFixture: Sendable {
 
   /// The partition on which lookups look for a user.
   func partition(of user: String) -> Int32 {
-    Array(user.utf8).withUnsafeBytes { Int32(state.source.partition(of: $0)) }
+    Array(user.utf8).withUnsafeBytes { Int32(state.source.partitions(of: $0).lowerBound) }
   }
 
   /// What a group has committed of all partitions.
