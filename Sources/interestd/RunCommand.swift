@@ -114,7 +114,8 @@ final class Daemon: Sendable {
   /// Asks the brokers what the topic is, until they answer; nil where told to stop meanwhile.
   private func source() throws -> StateSource? {
     let topic = configuration.kafka.topic
-    let admin = try Admin(configuration.connection, diagnostics: KafkaDiagnostics(forwardingTo: log))
+    // Silent: properties of the consumer mean nothing to it, and what fails is told below.
+    let admin = try Admin(configuration.connection)
     defer { admin.abandon() }  // destroying it may wait for brokers that are gone
     while !isStopping {
       do {
