@@ -23,3 +23,9 @@ public func murmur2(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
   hash &*= m
   return hash ^ (hash >> 15)
 }
+
+/// The partition that the Java client's default partitioner, and librdkafka's `murmur2`, give a record with this key
+/// (org.apache.kafka.clients.producer.internals.BuiltInPartitioner). `count` is not 0.
+public func murmur2Partition(_ key: UnsafeRawBufferPointer, count: Int32) -> Int32 {
+  Int32(murmur2(key) & 0x7fff_ffff) % count
+}

@@ -1,5 +1,8 @@
 #include "CSimdJSON.h"
 
+#if !__has_include(<simdjson.h>)
+#error "simdjson is missing: apt-get install libsimdjson-dev"
+#endif
 #include <simdjson.h>
 
 #include <algorithm>

@@ -41,7 +41,7 @@ enum Schema {
         "buffer.events", \.buffer.events, .integer(1...16_000_000),
         "Events per buffer. Each takes 48 bytes, and two buffers exist while one is being written."),
       Key(
-        "buffer.bytes", \.buffer.bytes, .integer((1 << 20)...(64 << 30), "of bytes"),
+        "buffer.bytes", \.buffer.bytes, .integer((1 << 20)...(4 << 30) - 1, "of bytes"),
         "Memory for user ids and for states folded in place, beside the events."),
       Key(
         "buffer.age_ms", \.buffer.age_ms, .integer(10...3_600_000, "of milliseconds"),
@@ -81,7 +81,7 @@ enum Schema {
         "The brokers to ask first, as host:port,host:port. Flag: --brokers."),
       Key(
         "kafka.topic", \.kafka.topic, .topic,
-        "The topic of behaviors. Its dead letters go to the topic of that name with .dead appended. Flag: --topic."),
+        "The topic of behaviors. Bad records go to dead-letters.jsonl in the state directory. Flag: --topic."),
       Key(
         "kafka.group", \.kafka.group, .text("1 to 255 bytes") { (1...255).contains($0.utf8.count) },
         "The consumer group: instances of one group share the partitions. Flag: --group."),

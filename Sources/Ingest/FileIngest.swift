@@ -42,6 +42,8 @@ public struct FileIngest: ~Copyable {
   private var report = FileIngestReport()
   /// Ends of inputs that are read but not in a buffer's positions yet.
   private var finished: [InputPosition] = []
+  /// How far each input was read in this run, durable yet or not.
+  private var reached: [String: InputPosition] = [:]
 
   /// All users of files are on one partition.
   static var partition: UInt16 { 0 }
@@ -75,7 +77,7 @@ public struct FileIngest: ~Copyable {
   private mutating func readAll(_ inputs: [Input], _ progress: Progress) throws(IngestError) {
     let decoder = EventDecoder(
       catalog: pipeline.store.identity.configuration.catalog, format: .auto, maximumRecordBytes: options.record_bytes)
-    var intake = try Intake(pipeline, decoder: decoder, queue: queue, isCancelled: isCancelled)
+    var intake = try Intake(pipeline, decoder: decoder, queue: queue)
     var failure: IngestError?
     for input in inputs where !isCancelled() {
       do throws(IngestError) { try read(input, &intake, progress) } catch {
@@ -129,7 +131,7 @@ public struct FileIngest: ~Copyable {
     } catch {
       failure = IngestError(.input, error.description)
     }
-    if let position = Self.position(input, &reader) { finished.append(position) }
+    remember(input, &reader)
     if let failure { throw failure }
   }
 
@@ -139,9 +141,9 @@ public struct FileIngest: ~Copyable {
     do {
       var checkpoint: Checkpoint?
       if let identity = input.identity {
-        // The same input named twice goes on where its first reading ended, durable yet or not.
+        // The same input named twice goes on where its first reading ended.
         let durable = try pipeline.store.generation.position(ofInput: identity)
-        let known = finished.last { $0.name == identity } ?? durable
+        let known = reached[identity] ?? durable
         checkpoint = known.map {
           Checkpoint(position: $0.consumed, number: $0.records, high: $0.hash.high, low: $0.hash.low)
         }
@@ -177,17 +179,19 @@ public struct FileIngest: ~Copyable {
   }
 
   private mutating func flush(_ intake: inout Intake, _ input: Input, _ reader: inout RecordReader) -> IngestError? {
-    if let position = Self.position(input, &reader) { finished.append(position) }
+    remember(input, &reader)
     do throws(IngestError) { try intake.flush(positions()) } catch { return error }
     return nil
   }
 
-  private static func position(_ input: Input, _ reader: inout RecordReader) -> InputPosition? {
-    guard let identity = input.identity else { return nil }
+  private mutating func remember(_ input: Input, _ reader: inout RecordReader) {
+    guard let identity = input.identity else { return }
     let checkpoint = reader.checkpoint()
-    return InputPosition(
+    let position = InputPosition(
       name: identity, consumed: checkpoint.position, hash: (checkpoint.high, checkpoint.low), records: checkpoint.number
     )
+    finished.append(position)
+    reached[identity] = position
   }
 
   /// The farthest position of each input, each name once.

@@ -37,6 +37,11 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
 
   var hasFailed: Bool { mutex.withLock { failure != nil } }
 
+  /// Why the flusher gave up.
+  var error: IngestError {
+    mutex.withLock { failure.map { IngestError($0) } } ?? IngestError(.storage, "there is no empty buffer")
+  }
+
   /// No buffer follows.
   func close() {
     mutex.withLock {

@@ -11,7 +11,6 @@ struct Intake: ~Copyable {
   private let source: StateSource
   private let queue: FlushQueue
   private let counters: IngestCounters
-  private let isCancelled: @Sendable () -> Bool
   private var decoder: EventDecoder
   private var letters: DeadLetters
   private var event = DecodedEvent()
@@ -21,24 +20,17 @@ struct Intake: ~Copyable {
   private var unmapped: UInt64 = 0
   private var misplacedUsers: UInt64 = 0
 
-  /// - Parameter isCancelled: Ends the wait for an empty buffer.
-  init(
-    _ pipeline: Pipeline, decoder: consuming EventDecoder, queue: FlushQueue,
-    isCancelled: @escaping @Sendable () -> Bool
-  ) throws(IngestError) {
+  init(_ pipeline: Pipeline, decoder: consuming EventDecoder, queue: FlushQueue) throws(IngestError) {
     let generation = pipeline.store.generation
     let position: DeadLetterPosition
     do throws(StoreError) { position = try generation.deadLetterPosition() } catch { throw IngestError(error) }
-    guard let buffer = generation.nextBuffer(isCancelled: isCancelled) else {
-      throw IngestError(.storage, "stopped before an empty buffer was there")
-    }
+    guard let buffer = generation.nextBuffer(isCancelled: { queue.hasFailed }) else { throw queue.error }
     letters = try DeadLetters(path: pipeline.store.directory.deadLetters, from: position)
     shops = pipeline.clusterMap.shops
     source = pipeline.store.identity.source
     counters = pipeline.counters
     self.generation = generation
     self.queue = queue
-    self.isCancelled = isCancelled
     self.decoder = decoder
     self.buffer = buffer
   }
@@ -74,15 +66,11 @@ struct Intake: ~Copyable {
   }
 
   /// Hands the buffer to the flusher, with the positions that hold for it, and takes an empty one: waits for that where the flusher is
-  /// behind. Dead letters are made durable before.
+  /// behind, also when told to stop: what it flushes must be durable before the end anyway. Dead letters are made durable before.
   mutating func flush(_ positions: consuming DurablePositions) throws(IngestError) {
     publishCounts()
     try submit(positions)
-    guard let next = generation.nextBuffer(isCancelled: { [queue, isCancelled] in queue.hasFailed || isCancelled() })
-    else {
-      do throws(StoreError) { _ = try queue.takeDurable() } catch { throw IngestError(error) }
-      throw IngestError(.storage, "stopped while waiting for an empty buffer")
-    }
+    guard let next = generation.nextBuffer(isCancelled: { [queue] in queue.hasFailed }) else { throw queue.error }
     buffer = next
   }
 
@@ -107,7 +95,7 @@ struct Intake: ~Copyable {
 
   /// A user on another partition than a lookup would ask is not found: told once per user and buffer.
   private mutating func checkPlace(_ partition: UInt16) {
-    if source.partition(of: event.user) != partition { misplacedUsers &+= 1 }
+    if !source.partitions(of: event.user).contains(partition) { misplacedUsers &+= 1 }
   }
 }
 

@@ -7,11 +7,12 @@ extension KafkaLane {
   mutating func handle(_ event: ConsumerEvent, _ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
     switch event {
     case .assigned(let given): try take(given, consumer)
-    case .revoked(let taken): try giveUp(taken, consumer, &intake)
+    case .revoked(let taken): try giveUp(taken, consumer, &intake, commits: true)
     case .lost(let taken):
-      // Another member may have them already. What was read of them is still a state of exactly its offsets.
+      // Another member may have them already: nothing is committed. What was read of them is in the buffer, and becomes durable with its
+      // offsets like everything else.
       log.warn("partitions were lost to the group", ["partitions": "\(taken)"])
-      try release(taken, consumer)
+      try giveUp(taken, consumer, &intake, commits: false)
     case .endOfPartition(let partition, let offset): partitions.reachEnd(partition, offset)
     case .partitionFailed(let partition, let error): lose(partition, error, consumer)
     case .failed(let error):
@@ -63,21 +64,19 @@ extension KafkaLane {
     return nil
   }
 
-  /// Makes durable and commits what was read of partitions that the group takes back, then gives them up.
-  private mutating func giveUp(_ taken: [Int32], _ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
+  /// Makes durable what was read of partitions that the group takes back, and commits it, then gives them up.
+  private mutating func giveUp(
+    _ taken: [Int32], _ consumer: Consumer, _ intake: inout Intake, commits: Bool
+  ) throws(IngestError) {
     for partition in taken { partitions.setRevoking(UInt16(partition)) }
     board.publish(partitions.statuses, hasJoined: hasJoined)
     try flush(&intake)
     do throws(StoreError) { try queue.drain() } catch { throw IngestError(error) }
     try takeDurable()
-    commitLast(consumer, taken.map { UInt16($0) })
-    try release(taken, consumer)
-    log.info("partitions revoked", ["partitions": "\(taken)"])
-  }
-
-  private mutating func release(_ taken: [Int32], _ consumer: Consumer) throws(IngestError) {
+    if commits { commitLast(consumer, taken.map { UInt16($0) }) }
     for partition in taken { partitions.remove(UInt16(partition)) }
     try call { () throws(KafkaError) in try consumer.unassign(taken) }
+    log.info("partitions given up", ["partitions": "\(taken)"])
   }
 
   private mutating func lose(_ partition: Int32, _ error: KafkaError, _ consumer: Consumer) {

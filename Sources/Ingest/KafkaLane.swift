@@ -75,7 +75,7 @@ struct KafkaLane: ~Copyable {
     let decoder = EventDecoder(
       catalog: pipeline.store.identity.configuration.catalog, format: settings.format,
       maximumSkew_ms: settings.maximumSkew_ms, maximumRecordBytes: settings.record_bytes)
-    var intake = try Intake(pipeline, decoder: decoder, queue: queue, isCancelled: isStopping)
+    var intake = try Intake(pipeline, decoder: decoder, queue: queue)
     var failure: IngestError?
     do throws(IngestError) {
       while !isStopping() { try turn(consumer, &intake) }

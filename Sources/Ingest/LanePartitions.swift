@@ -71,6 +71,7 @@ struct LanePartitions {
     return start
   }
 
+  /// Only after a flush of what was read of it.
   mutating func remove(_ partition: UInt16) {
     slots[Int(partition)].isOwned = false
     messages[partition] = nil
@@ -131,11 +132,12 @@ struct LanePartitions {
     }
   }
 
-  /// What the buffer that is being handed over makes durable: every owned partition, one without new events too.
+  /// What the buffer that is being handed over makes durable: every owned partition, one without new events too, and one that has
+  /// lost its history since the buffer was begun: no states without their offsets.
   mutating func positions() -> DurablePositions {
     isDirty = false
     var positions = DurablePositions()
-    for index in slots.indices where slots[index].isRead {
+    for index in slots.indices where slots[index].isOwned {
       positions.partitions.append(
         PartitionOffsets(partition: UInt16(index), base: slots[index].base, applied: slots[index].applied))
     }

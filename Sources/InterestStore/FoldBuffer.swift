@@ -7,7 +7,7 @@ import InterestModel
 public struct FoldBufferLimits: Equatable, Sendable {
   /// Behaviors held at most; 1,024...16,000,000. 48 bytes each.
   public var events: Int
-  /// Bytes of user keys and of runs folded in place, together.
+  /// Bytes of user keys and of runs folded in place, together; below 4 GiB.
   public var bytes: Int
   /// A user's behaviors are folded in place whenever so many have gathered.
   public var run: Int
@@ -44,6 +44,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   var isFlushed = false
 
   public init(limits: FoldBufferLimits, rules: FoldRules) {
+    precondition((4...16_000_000).contains(limits.events) && limits.bytes <= Int(UInt32.max))
     self.limits = limits
     users = UserTable(limit: limits.events)
     records = .allocate(capacity: limits.events)

@@ -4,13 +4,13 @@ import InterestModel
 /// Where a state's behaviors come from. Two sources are never mixed in one state directory.
 public enum StateSource: Codable, Equatable, Sendable {
   case files
-  case kafka(clusterID: String, topic: String, partitions: Int, partitioner: String)
+  case kafka(clusterID: String, topic: String, partitions: Int, partitioner: Partitioner)
 
   var summary: String {
     switch self {
     case .files: "files"
     case .kafka(let clusterID, let topic, let partitions, let partitioner):
-      "Kafka cluster \(clusterID), topic \(topic), \(partitions) partitions, partitioner \(partitioner)"
+      "Kafka cluster \(clusterID), topic \(topic), \(partitions) partitions, partitioner \(partitioner.rawValue)"
     }
   }
 }

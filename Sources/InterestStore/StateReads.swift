@@ -5,66 +5,96 @@ import RocksDB
 
 /// A reader's memory, reused from lookup to lookup. One thread's.
 public final class ReadScratch {
-  fileprivate var run = BehaviorRun()
-  fileprivate var folder: StateFolder
-  fileprivate var key = ByteBuffer()
-  /// States of the buffers' runs, one behind the other.
-  fileprivate var states = ByteBuffer(capacity: 1 << 14)
+  private var run = BehaviorRun()
+  private var folder: StateFolder
+  private var keyBytes = ByteBuffer()
+  /// The state of the buffers' runs, where it is folded with others.
+  private var runState = ByteBuffer(capacity: 1 << 14)
 
   public init(rules: FoldRules) { folder = StateFolder(rules: rules) }
+
+  /// Good until the next call.
+  fileprivate func key(_ user: UnsafeRawBufferPointer, _ partition: UInt16) -> UnsafeRawBufferPointer {
+    keyBytes.clear()
+    withUnsafeBytes(of: partition.bigEndian) { keyBytes.append($0) }
+    keyBytes.append(user)
+    return keyBytes.bytes
+  }
+
+  /// Folds stored states and what the buffers have into one.
+  fileprivate func fold<Result>(
+    _ stored: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ user: UnsafeRawBufferPointer, _ partitions: Range<UInt16>,
+    _ buffers: [FoldBuffer],
+    _ body: (UnsafeRawBufferPointer?) -> Result
+  ) -> Result {
+    let limit = stored.count + buffers.count * partitions.count + 1
+    return withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: limit) { parts in
+      var count = 0
+      func add(_ part: UnsafeRawBufferPointer) {
+        parts.initializeElement(at: count, to: part)
+        count += 1
+      }
+      for state in stored { add(state) }
+      run.clear()
+      for buffer in buffers {
+        for partition in partitions {
+          if let folded = buffer.read(user: user, partition: partition, into: &run) { add(folded) }
+        }
+      }
+      if run.count > 0 {
+        let state = folder.state(of: run.behaviors, run.count)
+        if count == 0 { return body(state) }
+        // The state lies in the memory that folding it with the others needs.
+        runState.clear()
+        runState.append(state)
+        add(runState.bytes)
+      }
+      if count == 0 { return body(nil) }
+      if count == 1 { return body(parts[0]) }
+      return body(folder.fold(UnsafeBufferPointer(rebasing: parts[0..<count])))
+    }
+  }
 }
 
 extension Generation {
   /// Calls `body` with a user's state, all applied events once, or with nil where there is none. The bytes are good until it
   /// returns. From any thread, with a scratch of its own.
+  ///
+  /// - Parameter partitions: Those that may hold behaviors of the user; one, unless keys say nothing of the user.
   public func withState<Result>(
-    of user: UnsafeRawBufferPointer, partition: UInt16, _ scratch: ReadScratch,
+    of user: UnsafeRawBufferPointer, in partitions: Range<UInt16>, _ scratch: ReadScratch,
     _ body: (UnsafeRawBufferPointer?) -> Result
   ) throws(StoreError) -> Result {
     let view = views.acquire()
     defer { views.release(view) }
-    scratch.key.clear()
-    withUnsafeBytes(of: partition.bigEndian) { scratch.key.append($0) }
-    scratch.key.append(user)
     do {
-      return try view.database.get(scratch.key.bytes, in: family) { stored in
-        Self.fold(stored, user, partition, view.buffers, scratch, body)
+      if partitions.count == 1, let partition = partitions.first {
+        return try view.database.get(scratch.key(user, partition), in: family) { stored in
+          withUnsafePointer(to: stored ?? .init(start: nil, count: 0)) { state in
+            scratch.fold(.init(start: state, count: stored == nil ? 0 : 1), user, partitions, view.buffers, body)
+          }
+        }
+      }
+      var stored: [[UInt8]] = []
+      for partition in partitions {
+        try view.database.get(scratch.key(user, partition), in: family) {
+          if let state = $0 { stored.append(Array(state)) }
+        }
+      }
+      return Self.lend(stored[...], []) { states in
+        states.withUnsafeBufferPointer { scratch.fold($0, user, partitions, view.buffers, body) }
       }
     } catch {
       throw StoreError(error)
     }
   }
 
-  private static func fold<Result>(
-    _ stored: UnsafeRawBufferPointer?, _ user: UnsafeRawBufferPointer, _ partition: UInt16, _ buffers: [FoldBuffer],
-    _ scratch: ReadScratch, _ body: (UnsafeRawBufferPointer?) -> Result
+  /// Calls `body` with the bytes of all arrays at once.
+  private static func lend<Result>(
+    _ arrays: ArraySlice<[UInt8]>, _ lent: [UnsafeRawBufferPointer], _ body: ([UnsafeRawBufferPointer]) -> Result
   ) -> Result {
-    withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2 + buffers.count) { parts in
-      var count = 0
-      func add(_ part: UnsafeRawBufferPointer) {
-        parts.initializeElement(at: count, to: part)
-        count += 1
-      }
-      if let stored { add(stored) }
-      scratch.run.clear()
-      for buffer in buffers {
-        if let folded = buffer.read(user: user, partition: partition, into: &scratch.run) { add(folded) }
-      }
-      if scratch.run.count > 0 {
-        let state = scratch.folder.state(of: scratch.run.behaviors, scratch.run.count)
-        if count > 0 {
-          // The state lies in the memory that folding it with the others needs.
-          scratch.states.clear()
-          scratch.states.append(state)
-          add(scratch.states.bytes)
-        } else {
-          add(state)
-        }
-      }
-      if count == 0 { return body(nil) }
-      if count == 1 { return body(parts[0]) }
-      return body(scratch.folder.fold(UnsafeBufferPointer(rebasing: parts[0..<count])))
-    }
+    guard let first = arrays.first else { return body(lent) }
+    return first.withUnsafeBytes { lend(arrays.dropFirst(), lent + [$0], body) }
   }
 
   /// How far a partition is durably folded; nil where it never was.

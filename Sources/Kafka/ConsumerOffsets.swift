@@ -81,6 +81,12 @@ extension Consumer {
     return zip(lows, highs).map { Watermarks(partition: $0.partition, low: $0.offset, high: $1.offset) }
   }
 
+  /// The same of one partition.
+  public func watermarks(_ partition: Int32, timeout_ms: Int32) throws(KafkaError) -> (low: Int64, high: Int64) {
+    let ends = try watermarks([partition], timeout_ms: timeout_ms)[0]
+    return (ends.low, ends.high)
+  }
+
   /// A time of -2 asks for the beginning and -1 for the end, in the protocol as in librdkafka. `rd_kafka_query_watermark_offsets`
   /// would ask for both at once, but 2.0.2's has no time limit while the leader is away.
   private func offsets(

@@ -54,7 +54,7 @@ public struct UserLookup: ~Copyable {
     let outcome: Result<Void, SequenceError>
     do {
       outcome = try store.generation.withState(
-        of: user, partition: store.identity.source.partition(of: user), scratch
+        of: user, in: store.identity.source.partitions(of: user), scratch
       ) { [json] state in
         read(state, query) { json.write(user: user, generation: $0, clusterMap: $1, $2, into: &output) }
       }

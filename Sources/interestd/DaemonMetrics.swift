@@ -22,9 +22,11 @@ final class DaemonMetrics: Sendable {
 
   func write(to output: inout ByteBuffer) {
     var writer = MetricsWriter()
-    writer.gauge("interestd_build_info", "Constant 1; the labels tell the version.", 1, [
-      "version": Version.number, "commit": Version.commit,
-    ])
+    writer.gauge(
+      "interestd_build_info", "Constant 1; the labels tell the version.", 1,
+      [
+        "version": Version.number, "commit": Version.commit,
+      ])
     writer.gauge("interestd_ready", "1 where /readyz answers 200.", service.missing == nil ? 1 : 0)
     writeProcess(&writer)
     writeServing(&writer)
@@ -43,7 +45,8 @@ final class DaemonMetrics: Sendable {
     guard let values = network.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
-    writer.counter("interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
+    writer.counter(
+      "interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
     writer.counter("interestd_received_bytes_total", "Bytes received.", values.received_bytes)
     writer.counter("interestd_sent_bytes_total", "Bytes sent.", values.sent_bytes)
   }
@@ -57,10 +60,12 @@ final class DaemonMetrics: Sendable {
 
   private func writeIngestion(_ writer: inout MetricsWriter, _ counters: IngestCounters, _ board: PartitionBoard) {
     writer.counter("interestd_behaviors_total", "Behaviors folded.", counters.behaviors)
-    writer.counter("interestd_unmapped_behaviors_total", "Behaviors of shops not in the cluster map.", counters.unmapped)
+    writer.counter(
+      "interestd_unmapped_behaviors_total", "Behaviors of shops not in the cluster map.", counters.unmapped)
     for reason in BadRecord.Reason.allCases {
       writer.counter(
-        "interestd_bad_records_total", "Records put to the dead letters.", counters.bad(reason), ["reason": reason.rawValue])
+        "interestd_bad_records_total", "Records put to the dead letters.", counters.bad(reason),
+        ["reason": reason.rawValue])
     }
     writer.counter(
       "interestd_misplaced_users_total", "Users met on another partition than lookups ask.", counters.misplacedUsers)
@@ -72,14 +77,16 @@ final class DaemonMetrics: Sendable {
   private func write(_ writer: inout MetricsWriter, _ status: PartitionStatus) {
     let partition = "\(status.partition)"
     writer.gauge(
-      "interestd_partition_applied_offset", "The next offset to apply.", Double(status.applied), ["partition": partition])
+      "interestd_partition_applied_offset", "The next offset to apply.", Double(status.applied),
+      ["partition": partition])
     writer.gauge(
       "interestd_partition_durable_offset", "The next offset to read after a crash.", Double(status.durable),
       ["partition": partition])
     writer.gauge(
       "interestd_partition_end_offset", "The log's end as last heard.", Double(status.end), ["partition": partition])
     writer.gauge(
-      "interestd_partition_lag_events", "Records between applied and end.", Double(status.lag), ["partition": partition])
+      "interestd_partition_lag_events", "Records between applied and end.", Double(status.lag), ["partition": partition]
+    )
     writer.gauge(
       "interestd_partition_last_applied_timestamp_seconds", "When a record was last applied; 0: not yet.",
       Double(status.lastApplied_ms) / 1000, ["partition": partition])

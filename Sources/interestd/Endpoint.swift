@@ -22,7 +22,9 @@ struct Endpoint {
     self.service = service
     metrics.setNetwork(server.counters)
     if configuration.http.allowRemote {
-      log.warn("http.allow_remote is on: anybody who reaches the address can read every user", ["address": configuration.http.listen])
+      log.warn(
+        "http.allow_remote is on: anybody who reaches the address can read every user",
+        ["address": configuration.http.listen])
     }
     log.info("listening", ["http": "\(server.addresses[0])"])
   }

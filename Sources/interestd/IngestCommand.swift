@@ -69,7 +69,8 @@ struct IngestCommand {
     result.add("groups", "group interests", .count(groups))
     result.add("state_bytes", "state", .bytes(store.generation.stored_bytes))
     result.add("seconds", "seconds", .decimal(elapsed_s))
-    result.add("events_per_s", "speed", .rate(Double(report.behaviors + report.badRecords) / elapsed_s, unit: "events/s"))
+    result.add(
+      "events_per_s", "speed", .rate(Double(report.behaviors + report.badRecords) / elapsed_s, unit: "events/s"))
     if report.badRecords > 0 { result.add("dead_letters", "dead letters", .text(store.directory.deadLetters)) }
     if !report.incomplete.isEmpty { result.add("incomplete", "incomplete", .list(report.incomplete)) }
     if !report.failures.isEmpty { result.add("failures", "failures", .list(report.failures)) }

@@ -47,7 +47,9 @@ struct LookupCommand {
       throw SetupError("'\(endpoint)' is not a URL like http://127.0.0.1:8080")
     }
     let unreserved = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-    let base = components.percentEncodedPath.hasSuffix("/") ? String(components.percentEncodedPath.dropLast()) : components.percentEncodedPath
+    let base =
+      components.percentEncodedPath.hasSuffix("/")
+      ? String(components.percentEncodedPath.dropLast()) : components.percentEncodedPath
     components.percentEncodedPath =
       "\(base)/v1/users/\(user.addingPercentEncoding(withAllowedCharacters: unreserved) ?? user)/sequence"
     let parameters = ["groups", "behaviors", "order", "as-of"].compactMap { name in
@@ -68,7 +70,8 @@ struct LookupCommand {
     }.resume()
     done.wait()
     guard let data = outcome.0, let response = outcome.1 as? HTTPURLResponse else {
-      throw SetupError("\(url.scheme ?? "")://\(url.host ?? "") does not answer: \(outcome.2?.localizedDescription ?? "")")
+      throw SetupError(
+        "\(url.scheme ?? "")://\(url.host ?? "") does not answer: \(outcome.2?.localizedDescription ?? "")")
     }
     guard response.statusCode == 200 else {
       throw SetupError("\(url.host ?? "") answers \(response.statusCode): \(Failure.message(in: data))")

@@ -69,7 +69,8 @@ final class LookupHandler: HTTPHandler {
     } catch let error as ParameterError {
       response.fail(error)
     } catch let error as LookupError {
-      response.fail(error.code == .badRequest ? .badRequest : .internalServerError, parameter: error.parameter, error.message)
+      response.fail(
+        error.code == .badRequest ? .badRequest : .internalServerError, parameter: error.parameter, error.message)
     } catch {
       response.fail(.internalServerError, "\(error)")
     }
@@ -107,15 +108,17 @@ final class LookupHandler: HTTPHandler {
     of user: UnsafeRawBufferPointer, _ backend: LookupService.Backend, _ response: inout HTTPResponse
   ) -> Bool {
     guard let board = backend.board else { return true }
-    let partition = backend.store.identity.source.partition(of: user)
-    guard let state = board.state(of: partition) else {
-      response.failUnavailable(retryAfter_s: 1, "partition \(partition), which the user is in, is not served here")
-      return false
-    }
-    if state == .lostHistory {
-      response.failUnavailable(
-        retryAfter_s: 60, "not served: \(board.status(of: partition)?.message ?? "partition \(partition) has lost history")")
-      return false
+    for partition in backend.store.identity.source.partitions(of: user) {
+      guard let state = board.state(of: partition) else {
+        response.failUnavailable(
+          retryAfter_s: 1, "partition \(partition), which the user may be in, is not served here")
+        return false
+      }
+      if state == .lostHistory {
+        response.failUnavailable(
+          retryAfter_s: 60, "not served: \(board.status(of: partition)?.message ?? state.rawValue)")
+        return false
+      }
     }
     return true
   }

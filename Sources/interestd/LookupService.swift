@@ -40,7 +40,8 @@ final class LookupService: Sendable {
     if waiting.isEmpty { return nil }
     return waiting.prefix(20).map { status in
       status.message.isEmpty
-        ? "partition \(status.partition) is \(status.state.rawValue): \(status.applied) of \(status.end)" : status.message
+        ? "partition \(status.partition) is \(status.state.rawValue): \(status.applied) of \(status.end)"
+        : status.message
     }.joined(separator: "; ")
   }
 }

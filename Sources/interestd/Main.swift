@@ -32,6 +32,7 @@ struct Main {
     case "dump": try DumpCommand(arguments).run()
     case "produce": try ProduceCommand(arguments).run()
     case "synth": try SynthCommand(arguments).run()
+    case "config example": ConfigExampleCommand().run()
     default: try ConfigCheckCommand(arguments).run()
     }
   }

@@ -50,7 +50,8 @@ struct ProduceCommand {
     while let frame = try reader.next(), !interruption.hasCome {
       let refusal =
         frame.isOversized
-        ? BadRecord(.recordTooLarge, "the record has \(frame.length) bytes") : try publisher.send(frame.bytes, as: format)
+        ? BadRecord(.recordTooLarge, "the record has \(frame.length) bytes")
+        : try publisher.send(frame.bytes, as: format)
       if let refusal {
         bad += 1
         if bad <= 10 { Terminal.complain("\(input.name), record \(frame.number), is not sent: \(refusal)") }
@@ -58,7 +59,8 @@ struct ProduceCommand {
       if frame.number % 4096 == 0 {
         let (used_bytes, size_bytes) = reader.progress
         bar.update(
-          input.name, used_bytes: used_bytes, size_bytes: size_bytes, records: frame.number, now_ns: MonotonicClock.now_ns)
+          input.name, used_bytes: used_bytes, size_bytes: size_bytes, records: frame.number,
+          now_ns: MonotonicClock.now_ns)
       }
     }
   }
@@ -117,7 +119,7 @@ struct Publisher: ~Copyable {
   }
 
   /// Queues a record as it is, whatever it is.
-  func send(key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer) throws {
+  func send(key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?) throws {
     try producer.send(topic, key: key, value: value)
   }
 

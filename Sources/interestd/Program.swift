@@ -1,11 +1,14 @@
 import CommandLineArguments
 
-private let json = Option.flag("json", help: "print the result as one JSON object on one line, the last on standard output")
+private let json = Option.flag(
+  "json", help: "print the result as one JSON object on one line, the last on standard output")
 private let config = Option.text(
   "config", "FILE", required: true, help: "the configuration; a data set's behaviors.yaml is one")
-private let configIfAny = Option.text("config", "FILE", help: "the configuration, for what it says of http, memory and log")
+private let configIfAny = Option.text(
+  "config", "FILE", help: "the configuration, for what it says of http, memory and log")
 private let state = Option.text("state", "DIR", help: "the state directory (state.directory)")
-private let clusterMap = Option.text("cluster-map", "FILE", help: "the cluster map, a CSV shop_id,group_id (cluster_map)")
+private let clusterMap = Option.text(
+  "cluster-map", "FILE", help: "the cluster map, a CSV shop_id,group_id (cluster_map)")
 private let http = Option.text("http", "HOST:PORT", help: "where HTTP is served (http.listen); port 0 takes a free one")
 
 private let queryOptions: [Option] = [
@@ -26,13 +29,15 @@ let program = Program(
   commands: [
     Command(
       "ingest", summary: "read behaviors from files into a state directory",
-      discussion: "Reads behaviors from files, without a broker. How far each input was read is remembered in the state: run "
+      discussion:
+        "Reads behaviors from files, without a broker. How far each input was read is remembered in the state: run "
         + "again, it goes on there, also after a crash, and nothing is counted twice. Bad records go to dead-letters.jsonl in "
         + "the state directory.",
       arguments: [
         Argument(
           "INPUT", .repeated(minimum: 1),
-          help: ".jsonl and .jsonl.gz (JSON lines), .binpb and .binpb.gz (length-delimited Protobuf), or - for JSON lines on "
+          help:
+            ".jsonl and .jsonl.gz (JSON lines), .binpb and .binpb.gz (length-delimited Protobuf), or - for JSON lines on "
             + "standard input")
       ],
       options: [
@@ -49,10 +54,12 @@ let program = Program(
       ]),
     Command(
       "run", summary: "the daemon: consume a Kafka topic and serve lookups",
-      discussion: "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
+      discussion:
+        "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
         + "while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
       options: [
-        config, brokers, topic, .text("group", "GROUP", help: "the consumer group (kafka.group)"), clusterMap, state, http,
+        config, brokers, topic, .text("group", "GROUP", help: "the consumer group (kafka.group)"), clusterMap, state,
+        http,
       ],
       examples: [
         Example(
@@ -68,7 +75,8 @@ let program = Program(
       examples: [Example("interestd serve --state ./state --http 127.0.0.1:8080", "serves a state")]),
     Command(
       "lookup", summary: "print a user's group sequence",
-      discussion: "Prints a user's groups, the newest first, as a table; with --json as the JSON that HTTP answers. An unknown "
+      discussion:
+        "Prints a user's groups, the newest first, as a table; with --json as the JSON that HTTP answers. An unknown "
         + "user has no groups.",
       arguments: [Argument("USER", help: "the user's id")],
       options: [
@@ -79,13 +87,15 @@ let program = Program(
       examples: [Example("interestd lookup 900 --state ./state --groups 10", "a user's ten newest groups")]),
     Command(
       "dump", summary: "print every user's full sequence",
-      discussion: "Prints every user's sequence, uncut, one JSON object a line, in order of the user id's bytes: the same bytes "
+      discussion:
+        "Prints every user's sequence, uncut, one JSON object a line, in order of the user id's bytes: the same bytes "
         + "for the same behaviors, however they came.",
       options: [.text("state", "DIR", required: true, help: "the state directory")],
       examples: [Example("interestd dump --state ./state > sequences.jsonl", "all users")]),
     Command(
       "produce", summary: "publish behaviors from files to a Kafka topic",
-      discussion: "Publishes behaviors keyed by user id, on the partition that the Java client would choose, timestamped now. "
+      discussion:
+        "Publishes behaviors keyed by user id, on the partition that the Java client would choose, timestamped now. "
         + "Exit code 0 means that every record was delivered.",
       arguments: [Argument("INPUT", .repeated(minimum: 1), help: "as of 'interestd ingest'")],
       options: [
@@ -99,18 +109,20 @@ let program = Program(
       ]),
     Command(
       "synth", summary: "generate synthetic behaviors",
-      discussion: "Generates behaviors of users and shops that follow power laws, with a cluster map and a configuration for "
+      discussion:
+        "Generates behaviors of users and shops that follow power laws, with a cluster map and a configuration for "
         + "them: the same for the same seed.",
       options: [
         .integer("events", "N", in: 1...100_000_000_000, required: true, help: "behaviors"),
-        .integer("users", "U", in: 1...1_000_000_000, required: true, help: "users, numbered from 000000000000"),
+        .integer("users", "U", in: 1...16_777_216, required: true, help: "users, numbered from 000000000000"),
         .integer("shops", "S", in: 1...100_000_000, required: true, help: "shops, numbered from 1"),
         .integer("group-count", "G", in: 1...10_000_000, default: 1024, help: "groups of shops"),
         .integer("seed", "SEED", in: 0...Int.max, default: 7, help: "another seed, other behaviors"),
         .number("late-share", "SHARE", in: 0...1, default: 0, help: "share of behaviors out of order"),
         .number("duplicate-share", "SHARE", in: 0...1, default: 0, help: "share of records that repeat an earlier one"),
         .number("bad-share", "SHARE", in: 0...1, default: 0, help: "share of records that are bad in assorted ways"),
-        .choice("format", "FORMAT", of: ["json", "protobuf"], help: "of records for Kafka; a file's name tells its own"),
+        .choice(
+          "format", "FORMAT", of: ["json", "protobuf"], help: "of records for Kafka; a file's name tells its own"),
         .text("cluster-map-out", "FILE", required: true, help: "where the cluster map is written"),
         .text("config-out", "FILE", required: true, help: "where the configuration is written"),
         .text("out", "FILE", help: "write to this file: .jsonl or .binpb, or - for JSON lines on standard output"),
@@ -124,10 +136,15 @@ let program = Program(
       ]),
     Command(
       "config check", summary: "check a configuration and print what results",
-      discussion: "Reads a configuration with the environment's overrides and prints the effective one, defaults included and "
+      discussion:
+        "Reads a configuration with the environment's overrides and prints the effective one, defaults included and "
         + "secrets hidden; or says everything that is wrong with it.",
       options: [config, json],
       examples: [Example("interestd config check --config interestd.yaml", "checks a file")]),
+    Command(
+      "config example", summary: "print a commented configuration with every key",
+      discussion: "Prints every key with what it means, its unit, its bounds and its default.",
+      examples: [Example("interestd config example > interestd.yaml", "a file to begin with")]),
   ],
   examples: [
     Example(

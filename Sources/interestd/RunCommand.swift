@@ -114,7 +114,8 @@ final class Daemon: Sendable {
   /// Asks the brokers what the topic is, until they answer; nil where told to stop meanwhile.
   private func source() throws -> StateSource? {
     let topic = configuration.kafka.topic
-    let admin = try Admin(configuration.connection, diagnostics: KafkaDiagnostics(forwardingTo: log))
+    // Silent: properties of the consumer mean nothing to it, and what fails is told below.
+    let admin = try Admin(configuration.connection)
     defer { admin.abandon() }  // destroying it may wait for brokers that are gone
     while !isStopping {
       do {
@@ -123,7 +124,8 @@ final class Daemon: Sendable {
         let cluster = try admin.clusterID(timeout_ms: Self.request_ms)
         log.info("topic", ["topic": topic, "partitions": partitions, "cluster": cluster])
         return .kafka(
-          clusterID: cluster, topic: topic, partitions: partitions, partitioner: Partitioner.murmur2.rawValue)
+          clusterID: cluster, topic: topic, partitions: partitions,
+          partitioner: configuration.kafka.key == .user ? .murmur2 : .none)
       } catch let error as KafkaError where error.isRetryable {
         log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
       }

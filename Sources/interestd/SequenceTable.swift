@@ -40,7 +40,9 @@ struct SequenceTable {
 
   var text: String {
     if sequence.groups.isEmpty { return "user \(sequence.user_id): no behaviors\n" }
-    let windows = (sequence.groups.first?.windows.keys).map { $0.sorted { Int($0.dropLast()) ?? 0 < Int($1.dropLast()) ?? 0 } } ?? []
+    let windows =
+      (sequence.groups.first?.windows.keys).map { $0.sorted { Int($0.dropLast()) ?? 0 < Int($1.dropLast()) ?? 0 } }
+      ?? []
     let header =
       ["group", "last seen", "first seen", "events", "strong", "weak", "neg.", "paid", "dwell avg", "spend"] + windows
       + ["newest behaviors"]

@@ -27,7 +27,8 @@ struct ServeCommand {
     let log = configuration.makeLog()
     let service = LookupService()
     let store = try InterestStore.open(
-      serving: path, limits: configuration.storeLimits, holder: "interestd serve on http://\(configuration.http.listen)")
+      serving: path, limits: configuration.storeLimits, holder: "interestd serve on http://\(configuration.http.listen)"
+    )
     service.publish(.init(store: store, board: nil, counters: IngestCounters()))
     let endpoint = try Endpoint(configuration, service, log)
     if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }

@@ -55,7 +55,8 @@ extension DaemonConfiguration {
   }
 
   func makeLog() -> Telemetry.Log {
-    Telemetry.Log(level: .init(name: log.level.rawValue) ?? .info, format: .init(rawValue: log.format.rawValue) ?? .logfmt)
+    Telemetry.Log(
+      level: .init(name: log.level.rawValue) ?? .info, format: .init(rawValue: log.format.rawValue) ?? .logfmt)
   }
 
   /// What every client of the brokers needs, with librdkafka's own properties passed through.

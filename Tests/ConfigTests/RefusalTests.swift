@@ -77,7 +77,7 @@ struct RefusalTests {
       ("buffer: { events: 0 }", "buffer.events: needs a whole number from 1 to 16000000, not '0'"),
       (
         "buffer: { bytes: 64MiB }",
-        "buffer.bytes: needs a whole number of bytes from 1048576 to 68719476736, not '64MiB'"
+        "buffer.bytes: needs a whole number of bytes from 1048576 to 4294967295, not '64MiB'"
       ),
       ("buffer: { age_ms: 5s }", "buffer.age_ms: needs a whole number of milliseconds from 10 to 3600000, not '5s'"),
       ("ingest: { breaker_percent: 101 }", "ingest.breaker_percent: needs a whole number from 1 to 100, not '101'"),

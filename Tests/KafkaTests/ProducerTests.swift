@@ -1,3 +1,4 @@
+import Bytes
 import Kafka
 import TestKit
 import Testing

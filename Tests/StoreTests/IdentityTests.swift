@@ -6,7 +6,7 @@ import Testing
 @Suite("State identity")
 struct IdentityTests {
   private let fixture = StoreFixture(
-    source: .kafka(clusterID: "cluster", topic: "behaviors", partitions: 8, partitioner: "murmur2"))
+    source: .kafka(clusterID: "cluster", topic: "behaviors", partitions: 8, partitioner: .murmur2))
 
   private func configuration(
     kept: Int = 4, windows_days: [Int] = [1, 7, 30], _ entries: [BehaviorCatalog.Entry]? = nil
@@ -38,10 +38,10 @@ struct IdentityTests {
     message = changed { $0.source = .files }
     #expect(message.contains("topic behaviors, 8 partitions") && message.contains("wanted is files"))
     for source in [
-      StateSource.kafka(clusterID: "other", topic: "behaviors", partitions: 8, partitioner: "murmur2"),
-      .kafka(clusterID: "cluster", topic: "other", partitions: 8, partitioner: "murmur2"),
-      .kafka(clusterID: "cluster", topic: "behaviors", partitions: 9, partitioner: "murmur2"),
-      .kafka(clusterID: "cluster", topic: "behaviors", partitions: 8, partitioner: "other"),
+      StateSource.kafka(clusterID: "other", topic: "behaviors", partitions: 8, partitioner: .murmur2),
+      .kafka(clusterID: "cluster", topic: "other", partitions: 8, partitioner: .murmur2),
+      .kafka(clusterID: "cluster", topic: "behaviors", partitions: 9, partitioner: .murmur2),
+      .kafka(clusterID: "cluster", topic: "behaviors", partitions: 8, partitioner: .none),
     ] {
       message = changed { $0.source = source }
       #expect(message.contains("source: "))
@@ -108,10 +108,11 @@ struct IdentityTests {
     for (id, hash) in ids {
       withBytes(id) { id in
         for count in [1, 8, 1000] {
-          let source = StateSource.kafka(clusterID: "c", topic: "t", partitions: count, partitioner: "murmur2")
-          #expect(Int(source.partition(of: id)) == (hash & 0x7fff_ffff) % count)
+          let source = StateSource.kafka(clusterID: "c", topic: "t", partitions: count, partitioner: .murmur2)
+          let partition = UInt16((hash & 0x7fff_ffff) % count)
+          #expect(source.partitions(of: id) == partition..<partition + 1)
         }
-        #expect(StateSource.files.partition(of: id) == 0)
+        #expect(StateSource.files.partitions(of: id) == 0..<1)
       }
     }
   }

@@ -101,7 +101,7 @@ extension Generation {
 
   func state(of user: String, partition: UInt16 = 0) throws -> [UInt8]? {
     try withBytes(user) {
-      try withState(of: $0, partition: partition, ReadScratch(rules: rules)) { $0.map { Array($0) } }
+      try withState(of: $0, in: partition..<partition + 1, ReadScratch(rules: rules)) { $0.map { Array($0) } }
     }
   }
 

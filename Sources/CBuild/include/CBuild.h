@@ -1,4 +1,4 @@
 #pragma once
 
-/// The commit that this was built from, as Package.swift saw it; "unknown" outside a checkout.
+/// The commit that this was built from, where the build was told it (Package.swift).
 const char *interestd_build_commit(void);

@@ -17,3 +17,11 @@ struct ConfigCheckCommand {
     return 0
   }
 }
+
+/// `interestd config example`
+struct ConfigExampleCommand {
+  func run() -> Int32 {
+    print(DaemonConfiguration.exampleYAML, terminator: "")
+    return 0
+  }
+}

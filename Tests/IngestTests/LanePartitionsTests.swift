@@ -1,0 +1,248 @@
+import InterestStore
+import Kafka
+import Testing
+
+@testable import Ingest
+
+@Suite("A lane's partitions")
+final class LanePartitionsTests {
+  private static func make(_ count: Int = 4, breaker: Breaker.Limits = .init()) -> LanePartitions {
+    LanePartitions(topic: "events", count: count, breaker: Breaker(breaker))
+  }
+
+  private var partitions = LanePartitionsTests.make()
+
+  private func status(_ partition: UInt16) throws -> PartitionStatus {
+    try #require(partitions.statuses.first { $0.partition == partition })
+  }
+
+  private func assign(_ partition: UInt16, stored: PartitionOffsets?, log: (low: Int64, high: Int64)) -> Int64? {
+    partitions.assign(partition, stored: stored, log: log)
+  }
+
+  private func takePositions() -> [PartitionOffsets] { partitions.positions().partitions }
+
+  /// As the lane does it: asks, then applies.
+  private func apply(_ partition: Int32, _ offset: Int64, isBad: Bool = false) -> Bool {
+    guard partitions.wants(partition, offset) else { return false }
+    _ = partitions.apply(partition, offset, event_ms: isBad ? nil : 1000 + offset)
+    return true
+  }
+
+  private func refresh(ends: [UInt16: Int64] = [:], now_ms: Int64 = 77) {
+    partitions.refresh(now_ms: now_ms) { ends[$0] }
+  }
+
+  @Test("without state one is read from the log's beginning, and live at the end seen then")
+  func fromNothing() throws {
+    #expect(assign(2, stored: nil, log: (5, 9)) == 5)
+    #expect(partitions.owned == [2])
+    #expect(
+      try status(2) == PartitionStatus(partition: 2, state: .catchingUp, applied: 5, durable: 5, end: 9))
+    for offset in Int64(5)..<9 { #expect(apply(2, offset)) }
+    refresh(ends: [2: 12])
+    var expected = PartitionStatus(partition: 2, state: .live, applied: 9, durable: 5, end: 12)
+    expected.lastApplied_ms = 77
+    expected.lastEvent_ms = 1008
+    #expect(try status(2) == expected)
+    #expect(try status(2).lag == 3)
+  }
+
+  @Test("with state one goes on at its offset, whatever the log's beginning is before it")
+  func fromStored() throws {
+    let stored = PartitionOffsets(partition: 1, base: 3, applied: 8)
+    #expect(assign(1, stored: stored, log: (6, 20)) == 8)
+    #expect(try status(1) == PartitionStatus(partition: 1, state: .catchingUp, applied: 8, durable: 8, end: 20))
+    #expect(partitions.commits(of: [1]) == [PartitionOffset(partition: 1, offset: 8, metadata: "base=3")])
+  }
+
+  @Test("one that is applied to its end is live at once, an empty one too", arguments: [(0, 0, nil), (7, 7, 7)])
+  func liveAtOnce(low: Int64, high: Int64, applied: Int64?) throws {
+    let stored = applied.map { PartitionOffsets(partition: 0, base: 0, applied: $0) }
+    #expect(assign(0, stored: stored, log: (low, high)) == high)
+    #expect(try status(0).state == .live)
+  }
+
+  @Test("an empty one without state is written down: its base is known from then on")
+  func emptyIsDirty() {
+    #expect(!partitions.isDirty)
+    _ = partitions.assign(0, stored: nil, log: (4, 4))
+    #expect(partitions.isDirty)
+    #expect(takePositions() == [PartitionOffsets(partition: 0, base: 4, applied: 4)])
+    #expect(!partitions.isDirty)
+  }
+
+  @Test("one with state and nothing new leaves nothing to write")
+  func knownIsClean() {
+    _ = partitions.assign(0, stored: PartitionOffsets(partition: 0, base: 0, applied: 4), log: (0, 4))
+    #expect(!partitions.isDirty)
+  }
+
+  @Test(
+    "a log that begins behind or ends before the needed offset is lost history, and says what to do",
+    arguments: [(Int64(9), Int64(20), "the log begins at offset 9"), (0, 7, "the log ends at offset 7")])
+  func lostHistory(low: Int64, high: Int64, message: String) throws {
+    let stored = PartitionOffsets(partition: 3, base: 0, applied: 8)
+    #expect(assign(3, stored: stored, log: (low, high)) == nil)
+    let status = try status(3)
+    #expect(status.state == .lostHistory)
+    #expect(status.message.contains(message))
+    #expect(status.message.contains("applied up to offset 8"))
+    #expect(status.message.contains("partition 3 of topic events"))
+    #expect(status.message.contains("new state directory"))
+    #expect(!partitions.wants(3, 8))
+    #expect(!partitions.wants(3, 9))
+    #expect(partitions.commits(of: [3]).isEmpty)
+    refresh(ends: [3: 30])
+    #expect(try self.status(3).state == .lostHistory)
+  }
+
+  @Test("lost while it is read, one keeps what it has and is read no more")
+  func lostLater() throws {
+    _ = partitions.assign(0, stored: nil, log: (0, 50))
+    #expect(apply(0, 0))
+    partitions.loseHistory(0, log: (10, 50))
+    #expect(try status(0).state == .lostHistory)
+    #expect(!partitions.wants(0, 10))
+    // What was applied is in the buffer, and covered by its offset.
+    #expect(takePositions() == [PartitionOffsets(partition: 0, base: 0, applied: 1)])
+  }
+
+  @Test("given again after it was lost to history, one starts over with a clean message")
+  func recovers() throws {
+    let stored = PartitionOffsets(partition: 3, base: 0, applied: 8)
+    _ = partitions.assign(3, stored: stored, log: (0, 7))
+    #expect(assign(3, stored: stored, log: (0, 8)) == 8)
+    #expect(try status(3).message == "")
+    #expect(try status(3).state == .live)
+  }
+
+  @Test("a record below the applied offset is dropped, and a gap is passed over")
+  func drops() throws {
+    _ = partitions.assign(0, stored: PartitionOffsets(partition: 0, base: 0, applied: 5), log: (0, 50))
+    #expect(!apply(0, 4))
+    #expect(!partitions.isDirty)
+    #expect(apply(0, 5))
+    #expect(!apply(0, 5))
+    #expect(apply(0, 9))
+    #expect(!apply(0, 8))
+    #expect(try status(0).applied == 10)
+  }
+
+  @Test("a record of a partition that is not owned or does not exist is dropped", arguments: [Int32(-1), 1, 4, 99])
+  func dropsForeign(partition: Int32) {
+    _ = partitions.assign(0, stored: nil, log: (0, 50))
+    #expect(!partitions.wants(partition, 0))
+    partitions.reachEnd(partition, 40)
+    #expect(takePositions() == [PartitionOffsets(partition: 0, base: 0, applied: 0)])
+  }
+
+  @Test("the end of a partition moves the applied offset over what is no record, never back")
+  func reachesEnd() throws {
+    _ = partitions.assign(0, stored: PartitionOffsets(partition: 0, base: 0, applied: 0), log: (0, 12))
+    #expect(apply(0, 9))
+    partitions.reachEnd(0, 12)
+    refresh()
+    #expect(try status(0).applied == 12)
+    #expect(try status(0).state == .live)
+    partitions.reachEnd(0, 11)
+    #expect(try status(0).applied == 12)
+    #expect(partitions.isDirty)
+    #expect(takePositions().first?.applied == 12)
+    partitions.reachEnd(0, 12)
+    #expect(!partitions.isDirty)
+  }
+
+  @Test("a buffer covers every owned partition, one without events too, and no other")
+  func positions() {
+    for partition in [UInt16(0), 1, 3] { _ = partitions.assign(partition, stored: nil, log: (0, 50)) }
+    #expect(apply(1, 0))
+    partitions.remove(3)
+    #expect(
+      takePositions() == [
+        PartitionOffsets(partition: 0, base: 0, applied: 0), PartitionOffsets(partition: 1, base: 0, applied: 1),
+      ])
+  }
+
+  @Test("what is durable is what was flushed, and only that is committed")
+  func durable() throws {
+    for partition in [UInt16(0), 1] { _ = partitions.assign(partition, stored: nil, log: (2, 50)) }
+    #expect(apply(0, 2))
+    let flushed = partitions.positions()
+    #expect(apply(0, 3))
+    #expect(partitions.commits(of: [0, 1]).map(\.offset) == [2, 2])
+    partitions.makeDurable(flushed)
+    #expect(
+      partitions.commits(of: partitions.owned) == [
+        PartitionOffset(partition: 0, offset: 3, metadata: "base=2"),
+        PartitionOffset(partition: 1, offset: 2, metadata: "base=2"),
+      ])
+    #expect(try status(0).applied == 4)
+    #expect(partitions.isDirty)
+    // An older report, and one of a partition that was given back, change nothing.
+    var older = DurablePositions()
+    older.partitions = [
+      PartitionOffsets(partition: 0, base: 2, applied: 2), PartitionOffsets(partition: 3, base: 0, applied: 9),
+    ]
+    partitions.makeDurable(older)
+    #expect(partitions.commits(of: partitions.owned).map(\.offset) == [3, 2])
+  }
+
+  @Test("one that is being given back is read on until it is gone, then not at all")
+  func revoking() throws {
+    _ = partitions.assign(0, stored: nil, log: (0, 0))
+    partitions.setRevoking(0)
+    #expect(try status(0).state == .revoking)
+    refresh()
+    #expect(try status(0).state == .revoking)
+    partitions.remove(0)
+    #expect(partitions.statuses.isEmpty)
+    #expect(!partitions.wants(0, 0))
+  }
+
+  @Test("the end as last heard is never below what is applied")
+  func ends() throws {
+    _ = partitions.assign(0, stored: nil, log: (0, 3))
+    for offset in Int64(0)..<5 { #expect(apply(0, offset)) }
+    refresh(ends: [0: 2])
+    #expect(try status(0).end == 5)
+    #expect(try status(0).lag == 0)
+  }
+
+  @Test("the time of the last applied event stays while nothing new is applied")
+  func lastApplied() throws {
+    _ = partitions.assign(0, stored: nil, log: (0, 3))
+    refresh(now_ms: 10)
+    #expect(try status(0).lastApplied_ms == 0)
+    #expect(apply(0, 0))
+    refresh(now_ms: 20)
+    refresh(now_ms: 30)
+    #expect(try status(0).lastApplied_ms == 20)
+    #expect(try status(0).lastEvent_ms == 1000)
+  }
+
+  @Test("the last event's time is a behavior's, not a bad record's")
+  func lastEvent() throws {
+    _ = partitions.assign(0, stored: nil, log: (0, 3))
+    #expect(apply(0, 0, isBad: true))
+    #expect(try status(0).lastEvent_ms == 0)
+    #expect(apply(0, 1))
+    #expect(apply(0, 2, isBad: true))
+    #expect(try status(0).lastEvent_ms == 1001)
+  }
+
+  @Test("each partition has a breaker of its own, and tells the window that tripped it")
+  func breakers() throws {
+    partitions = LanePartitionsTests.make(breaker: .init(records: 4, percent: 50))
+    for partition in [UInt16(0), 1] { _ = partitions.assign(partition, stored: nil, log: (0, 50)) }
+    for offset in Int64(0)..<3 {
+      _ = (apply(0, offset, isBad: true), apply(1, offset))
+    }
+    let good = partitions.apply(1, 3, event_ms: nil)
+    #expect(good == nil)
+    let tripped = partitions.apply(0, 3, event_ms: 5)
+    let window = try #require(tripped)
+    #expect(window.records == 4)
+    #expect(window.bad == 3)
+  }
+}
