@@ -76,7 +76,8 @@ final class Checker {
     sequence.clear()
     do {
       let outcome = try withBytes(Applied.id(user)) { id in
-        try generation.withState(of: id, in: partition..<partition + 1, scratch) { state -> Result<Void, SequenceError> in
+        try generation.withState(of: id, in: partition..<partition + 1, scratch) {
+          state -> Result<Void, SequenceError> in
           guard let state else { return .success(()) }
           do throws(SequenceError) { return .success(try reader.read(state, .everything, into: &sequence)) } catch {
             return .failure(error)

@@ -102,15 +102,19 @@ struct IdentityTests {
     #expect(try store.generation.state(of: "u") == fixture.state(of: [.at(1)]))
   }
 
-  @Test("a user's partition is the Java client's, and 0 for files")
+  @Test("a user's partition is the Java client's, 0 for files, and any where keys say nothing")
   func partitions() {
     let ids: [(String, Int)] = [("21", -973_932_308), ("foobar", -790_332_482), ("abc", 479_470_107)]
     for (id, hash) in ids {
       withBytes(id) { id in
         for count in [1, 8, 1000] {
-          let source = StateSource.kafka(clusterID: "c", topic: "t", partitions: count, partitioner: .murmur2)
-          let partition = UInt16((hash & 0x7fff_ffff) % count)
-          #expect(source.partitions(of: id) == partition..<partition + 1)
+          func partitions(_ partitioner: Partitioner) -> Range<UInt16> {
+            StateSource.kafka(clusterID: "c", topic: "t", partitions: count, partitioner: partitioner)
+              .partitions(of: id)
+          }
+          let expected = UInt16((hash & 0x7fff_ffff) % count)
+          #expect(partitions(.murmur2) == expected..<expected + 1)
+          #expect(partitions(.none) == 0..<UInt16(count))
         }
         #expect(StateSource.files.partitions(of: id) == 0..<1)
       }

@@ -76,6 +76,30 @@ struct RoundTripTests {
     return applied
   }
 
+  @Test("a user whose behaviors are on any partition is read from all of them, buffers and database")
+  func anyPartition() throws {
+    let fixture = StoreFixture(source: .kafka(clusterID: "c", topic: "t", partitions: 5, partitioner: .none))
+    fixture.limits.buffer.run = 8
+    let store = try fixture.open()
+    var flusher = Flusher(store.generation)
+    var buffer = try store.generation.buffer()
+    var random = SeededGenerator(seed: 8)
+    var applied: [String: [Behavior]] = [:]
+    for event in events(400, users: 3, seed: 8) {
+      let partition = UInt16.random(in: 0..<5, using: &random)
+      buffer.append(Event(user: event.user, partition: partition, behavior: event.behavior))
+      applied[event.user, default: []].append(event.behavior)
+      if Int.random(in: 0..<40, using: &random) == 0 {
+        try flusher.flush(buffer)
+        buffer = try store.generation.buffer()
+      }
+      #expect(try store.json(event.user) == fixture.expected(event.user, applied[event.user] ?? []))
+    }
+    #expect(try store.json("nobody") == fixture.expected("nobody", []))
+    try flusher.flush(buffer)
+    for (user, state) in try store.generation.users() { #expect(state == fixture.state(of: applied[user] ?? [])) }
+  }
+
   @Test("queries select from buffer and database together")
   func queries() throws {
     let store = try fixture.open()

@@ -100,8 +100,12 @@ extension Generation {
   }
 
   func state(of user: String, partition: UInt16 = 0) throws -> [UInt8]? {
-    try withBytes(user) {
-      try withState(of: $0, in: partition..<partition + 1, ReadScratch(rules: rules)) { $0.map { Array($0) } }
+    try state(of: user, in: partition..<partition + 1)
+  }
+
+  func state(of user: String, in partitions: Range<UInt16>) throws -> [UInt8]? {
+    try withBytes(user) { user in
+      try withState(of: user, in: partitions, ReadScratch(rules: rules)) { $0.map { Array($0) } }
     }
   }
 
