@@ -15,12 +15,12 @@ final class KafkaFixture: Sendable {
   let topic = "events"
   let partitions: Int
 
-  init(partitions: Int = 4) throws {
+  init(partitions: Int = 4, partitioner: Partitioner = .murmur2) throws {
     cluster = try MockCluster()
     try cluster.createTopic(topic, partitions: Int32(partitions))
     self.partitions = partitions
     state = try StateFixture(
-      source: .kafka(clusterID: "mock", topic: topic, partitions: partitions, partitioner: "murmur2"))
+      source: .kafka(clusterID: "mock", topic: topic, partitions: partitions, partitioner: partitioner))
   }
 
   var world: World { state.world }
@@ -62,7 +62,7 @@ final class KafkaFixture: Sendable {
 
   /// The partition on which lookups look for a user.
   func partition(of user: String) -> Int32 {
-    Array(user.utf8).withUnsafeBytes { Int32(state.source.partition(of: $0)) }
+    Array(user.utf8).withUnsafeBytes { Int32(state.source.partitions(of: $0).lowerBound) }
   }
 
   /// What a group has committed of all partitions.
