@@ -22,7 +22,7 @@ struct LookupCommand {
     }
     if arguments.flag("json") {
       var line = json
-      line.append(UInt8(ascii: "\n"))
+      if line.last != UInt8(ascii: "\n") { line.append(UInt8(ascii: "\n")) }
       _ = line.withUnsafeBytes { Terminal.write($0, to: STDOUT_FILENO) }
     } else {
       let sequence = try JSONDecoder().decode(SequenceTable.Sequence.self, from: json)
