@@ -15,12 +15,12 @@ final class KafkaFixture: Sendable {
   let topic = "events"
   let partitions: Int
 
-  init(partitions: Int = 4) throws {
+  init(partitions: Int = 4, partitioner: Partitioner = .murmur2) throws {
     cluster = try MockCluster()
     try cluster.createTopic(topic, partitions: Int32(partitions))
     self.partitions = partitions
     state = try StateFixture(
-      source: .kafka(clusterID: "mock", topic: topic, partitions: partitions, partitioner: .murmur2))
+      source: .kafka(clusterID: "mock", topic: topic, partitions: partitions, partitioner: partitioner))
   }
 
   var world: World { state.world }

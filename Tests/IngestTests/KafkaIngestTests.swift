@@ -1,6 +1,7 @@
 import Ingest
 import InterestStore
 import Kafka
+import Lookup
 import TestKit
 import Testing
 
@@ -126,6 +127,24 @@ struct KafkaIngestTests {
       #expect(status.lastApplied_ms > 1_700_000_000_000)
       #expect(status.lastEvent_ms == own.last?.time_ms)
     }
+  }
+
+  @Test("of records whose keys say nothing finds a user's behaviors on every partition")
+  func keysSayNothing() throws {
+    let kafka = try KafkaFixture(partitioner: .none)
+    let own = events[..<800]
+    try kafka.publish(own.enumerated().map { (Int32($0 % 4), nil, $1.protobuf) })
+    let counters = try kafka.run(buffer: 64) {
+      $0.checksKey = false
+    } while: { running in
+      try running.reach(applied: 800)
+      var lookup = UserLookup(running.pipeline.store)
+      let users = Set(own.map(\.user))
+      #expect(
+        try users.map { try lookup.sequence(of: $0) }.sorted() == kafka.world.expectedDump(Array(own)).sorted())
+    }
+    #expect(counters.misplacedUsers == 0)
+    #expect(try kafka.state.dump() == kafka.world.expectedDump(Array(own)))
   }
 
   @Test("is not ready any more when it has stopped")
