@@ -89,7 +89,7 @@ let testTargets: [Target] = [
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
   tests("SynthTests", ["Synth", "Bytes", "InterestModel", "InterestCodec", "DaemonConfig"]),
-  tests("EndToEndTests", []),
+  tests("EndToEndTests", ["Kafka"]),
 ]
 
 let package = Package(

@@ -1,0 +1,68 @@
+import Foundation
+import Kafka
+import Synchronization
+import TestKit
+
+/// A topic of a broker, of which no other test knows.
+struct Topic {
+  let name: String
+  let bootstrap: String
+
+  private static let count = Atomic<Int>(0)
+
+  /// On the shared broker, unless another is given.
+  init(partitions: Int32 = 8, of broker: KafkaBroker? = nil, _ properties: [(name: String, value: String)] = []) throws
+  {
+    let broker = try broker ?? KafkaBroker.shared.get()
+    name = "behaviors-\(Self.count.add(1, ordering: .relaxed).newValue)"
+    bootstrap = broker.bootstrap
+    let admin = try Admin(KafkaConfiguration([("bootstrap.servers", bootstrap)]))
+    try admin.createTopic(name, partitions: partitions, properties: properties, timeout_ms: 30_000)
+    // The controller has it at once, the broker a moment later.
+    let isKnown = eventually { (try? admin.partitionCount(of: name, timeout_ms: 5000)) == partitions }
+    if !isKnown { throw Command.Failure(description: "topic \(name) does not appear") }
+  }
+
+  var flags: [String] { ["--brokers", bootstrap, "--topic", name] }
+
+  /// `interestd produce`, to its end.
+  @discardableResult
+  func produce(
+    _ files: String..., format: String = "json", flags: [String] = [], expecting code: Int32 = 0
+  ) throws -> Command.Outcome {
+    let command = try Interestd.start(["produce", "--format", format, "--json"] + self.flags + flags + files)
+    let outcome = try command.wait(within: 120)
+    if outcome.code != code { throw Command.Failure(description: "'\(command.line)': \(outcome)") }
+    return outcome
+  }
+
+  /// Records as they are.
+  func publish(_ records: [(partition: Int32?, key: [UInt8]?, value: [UInt8]?)]) throws {
+    let producer = try Producer(
+      KafkaConfiguration([("bootstrap.servers", bootstrap), ("message.max.bytes", "16000000")]))
+    let topic = try producer.topic(name)
+    for record in records {
+      try record.key.withLent { key in
+        try record.value.withLent { value in
+          try producer.send(topic, partition: record.partition, key: key, value: value)
+        }
+      }
+    }
+    try producer.flush(timeout_ms: 30_000)
+  }
+
+  /// What a group has committed, by partition.
+  func committed(by group: String, partitions: Int32 = 8) throws -> [Int32: Int64] {
+    let consumer = try Consumer(
+      topic: name, KafkaConfiguration([("bootstrap.servers", bootstrap), ("group.id", group)]))
+    let offsets = try consumer.committed((0..<partitions).map { $0 }, timeout_ms: 10_000)
+    return Dictionary(uniqueKeysWithValues: offsets.map { ($0.partition, $0.offset) })
+  }
+}
+
+extension [UInt8]? {
+  fileprivate func withLent<Result>(_ body: (UnsafeRawBufferPointer?) throws -> Result) rethrows -> Result {
+    guard let self else { return try body(nil) }
+    return try self.withUnsafeBytes { try body($0) }
+  }
+}
