@@ -21,8 +21,9 @@ struct LookupCommand {
       json = try read(arguments.text("state") ?? "", user)
     }
     if arguments.flag("json") {
+      // HTTP's body has a line's end already.
       var line = json
-      line.append(UInt8(ascii: "\n"))
+      if line.last != UInt8(ascii: "\n") { line.append(UInt8(ascii: "\n")) }
       _ = line.withUnsafeBytes { Terminal.write($0, to: STDOUT_FILENO) }
     } else {
       let sequence = try JSONDecoder().decode(SequenceTable.Sequence.self, from: json)
