@@ -32,11 +32,11 @@ struct DeadLetters: ~Copyable {
     guard file >= 0 else { throw Self.failure("open", path) }
     var status = stat()
     fstat(file, &status)
-    if status.st_size > position.bytes {
-      guard ftruncate(file, off_t(position.bytes)) == 0 else { throw Self.failure("cut", path) }
-    } else {
-      position.bytes = UInt64(status.st_size)  // somebody moved letters away
+    if position.file != status.st_ino {
+      (position.bytes, position.file) = (0, UInt64(status.st_ino))  // somebody moved the letters away
     }
+    position.bytes = min(position.bytes, UInt64(status.st_size))
+    guard ftruncate(file, off_t(position.bytes)) == 0 else { throw Self.failure("cut", path) }
     lseek(file, off_t(position.bytes), SEEK_SET)
     self.file = file
     self.position = position

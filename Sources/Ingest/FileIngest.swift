@@ -62,7 +62,8 @@ public struct FileIngest: ~Copyable {
   public consuming func run(_ inputs: [Input], progress: Progress = { _, _, _, _ in }) throws(IngestError)
     -> FileIngestReport
   {
-    let flusher = FlusherThread(pipeline.store.generation, queue, counters: pipeline.counters)
+    let flusher = FlusherThread(
+      pipeline.store.generation, queue, counters: pipeline.counters, isStopping: isCancelled)
     var failure: IngestError?
     do throws(IngestError) { try readAll(inputs, progress) } catch { failure = error }
     queue.close()
@@ -103,7 +104,7 @@ public struct FileIngest: ~Copyable {
         records &+= 1
         let bad = Self.take(frame, &intake, limit: options.record_bytes)
         if let bad {
-          if !frame.isTerminated && input.identity != nil {
+          if !frame.isTerminated && (input.identity != nil || isCancelled()) {
             reader.leaveUnterminated()
             report.incomplete.append("\(input.name) at byte \(frame.offset): \(bad)")
             break
@@ -125,8 +126,8 @@ public struct FileIngest: ~Copyable {
         if records % Self.progressStep == 0 {
           let (used_bytes, size_bytes) = reader.progress
           progress(input.name, used_bytes, size_bytes, records)
-          if isCancelled() { break }
         }
+        if isCancelled() { break }
       }
     } catch {
       failure = IngestError(.input, error.description)
@@ -149,7 +150,7 @@ public struct FileIngest: ~Copyable {
         }
       }
       report.skipped_bytes += checkpoint?.position ?? 0
-      return try RecordReader(input, limits: limits, resumingAt: checkpoint)
+      return try RecordReader(input, limits: limits, resumingAt: checkpoint, isInterrupted: isCancelled)
     } catch let error as InputError {
       throw IngestError(.input, error.description)
     } catch let error as StoreError {

@@ -7,6 +7,7 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
   private var waiting: [FoldBuffer] = []
   private var isFlushing = false
   private var isClosed = false
+  private var isDraining = false
   private var failure: StoreError?
   private var durable: [DurablePositions] = []
 
@@ -21,6 +22,8 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
   /// The lane waits until all that it submitted is durable, or something failed.
   func drain() throws(StoreError) {
     try mutex.withLock { () throws(StoreError) in
+      isDraining = true
+      defer { isDraining = false }
       while (isFlushing || !waiting.isEmpty) && failure == nil { mutex.wait() }
       if let failure { throw failure }
     }
@@ -34,6 +37,9 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
       return durable
     }
   }
+
+  /// Whether somebody waits for everything to be durable: the flusher waits for nothing else then.
+  var isHurried: Bool { mutex.withLock { isClosed || isDraining } }
 
   var hasFailed: Bool { mutex.withLock { failure != nil } }
 
@@ -80,20 +86,45 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
 /// The thread that writes a lane's full buffers into the database. It ends when the queue is closed and empty, or on an error, which
 /// the lane finds in the queue.
 struct FlusherThread: ~Copyable {
-  private let thread: Thread
+  /// Told of each failed try that is followed by another.
+  typealias OnRetry = @Sendable (StoreError) -> Void
 
-  init(_ generation: Generation, _ queue: FlushQueue, counters: IngestCounters) {
+  private let thread: Thread
+  private static var retry_ns: UInt64 { 1_000_000_000 }
+
+  /// - Parameters:
+  ///   - isStopping: From then on nothing is waited for: not for compactions, nor for what made a flush fail to go away.
+  ///   - onRetry: Where a flush fails for a cause that may go away, as a full disk, it is tried again; nil: it is not.
+  init(
+    _ generation: Generation, _ queue: FlushQueue, counters: IngestCounters,
+    isStopping: @escaping @Sendable () -> Bool = { false }, onRetry: OnRetry? = nil
+  ) {
     thread = Thread(name: "flusher") {
       var flusher = Flusher(generation)
       while let buffer = queue.next() {
         let positions = buffer.positions
         do throws(StoreError) {
-          try flusher.flush(buffer)
+          try Self.flush(buffer, &flusher, { queue.isHurried || isStopping() }, onRetry)
         } catch {
           return queue.fail(error)
         }
         counters.addFlush(bytes: flusher.written_bytes)
         queue.finish(positions)
+      }
+    }
+  }
+
+  private static func flush(
+    _ buffer: FoldBuffer, _ flusher: inout Flusher, _ isHurried: () -> Bool, _ onRetry: OnRetry?
+  ) throws(StoreError) {
+    let pause = Mutex()
+    while true {
+      do throws(StoreError) {
+        return try flusher.flush(buffer, isHurried: isHurried)
+      } catch {
+        guard let onRetry, error.isRetryable, !isHurried() else { throw error }
+        onRetry(error)
+        pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + retry_ns) }
       }
     }
   }

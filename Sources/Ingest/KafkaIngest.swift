@@ -18,7 +18,9 @@ public final class KafkaIngest: @unchecked Sendable {  // the thread is joined b
     let queue = FlushQueue()
     let isStopping: @Sendable () -> Bool = { [self] in stopRequested.load(ordering: .acquiring) }
     thread = Thread(name: "lane") { [self] in
-      let flusher = FlusherThread(pipeline.store.generation, queue, counters: pipeline.counters)
+      let flusher = FlusherThread(
+        pipeline.store.generation, queue, counters: pipeline.counters, isStopping: isStopping,
+        onRetry: { log.error("a flush failed and is tried again", ["error": $0.message]) })
       var lane = KafkaLane(settings, pipeline, board, log, queue, isStopping: isStopping)
       var failure: IngestError?
       do throws(IngestError) { try lane.run(KafkaDiagnostics(forwardingTo: log)) } catch { failure = error }

@@ -44,12 +44,16 @@ struct KafkaLane: ~Copyable {
   var hasJoined = false
   private var lastCommit_ns: UInt64 = 0
   private var firstAppend_ns: UInt64 = 0
+  private var lastAsked_ns: UInt64 = 0
 
   /// Bounds of what waits for a broker. Together with a flush they are within the ten seconds of a shutdown.
   static var poll_ms: Int32 { 50 }
-  static var request_ms: Int32 { 3000 }
-  static var lastCommit_ms: Int32 { 2000 }
-  static var close_ms: Int { 3000 }
+  static var request_ms: Int32 { 2000 }
+  /// Partitions that wait for their leaders are asked for so often.
+  static var askAgain_ns: UInt64 { 2_000_000_000 }
+  static var singleRequest_ms: Int32 { 500 }
+  static var lastCommit_ms: Int32 { 1500 }
+  static var close_ms: Int { 2000 }
 
   init(
     _ settings: KafkaLaneSettings, _ pipeline: Pipeline, _ board: PartitionBoard, _ log: Log, _ queue: FlushQueue,
@@ -101,6 +105,10 @@ struct KafkaLane: ~Copyable {
     let now_ns = MonotonicClock.now_ns
     if !partitions.isDirty { firstAppend_ns = now_ns }
     if partitions.isDirty && now_ns - firstAppend_ns >= UInt64(settings.bufferAge_ms) * 1_000_000 { try flush(&intake) }
+    if now_ns - lastAsked_ns >= Self.askAgain_ns {
+      lastAsked_ns = now_ns
+      try takeWaiting(consumer)
+    }
     let flushed = try takeDurable()
     if flushed || now_ns - lastCommit_ns >= UInt64(settings.commitInterval_ms) * 1_000_000 { commit(consumer) }
     board.publish(partitions.statuses, hasJoined: hasJoined)

@@ -20,7 +20,7 @@ struct LanePartitions {
     var refreshed: Int64 = 0
     var breaker: Breaker
 
-    var isRead: Bool { isOwned && state != .lostHistory }
+    var isRead: Bool { isOwned && state != .lostHistory && state != .assigned }
   }
 
   private var slots: ContiguousArray<Partition>
@@ -52,14 +52,30 @@ struct LanePartitions {
 
   func message(of partition: UInt16) -> String { messages[partition] ?? "" }
 
-  /// Decides where a partition given by the group is read from. `stored`: the offsets in the store; `log`: the log's first and
-  /// next offset. Nil where it cannot be read on: then its message tells why.
-  mutating func assign(_ partition: UInt16, stored: PartitionOffsets?, log: (low: Int64, high: Int64)) -> Int64? {
-    let start = stored?.applied ?? log.low
+  /// Owned partitions whose logs' ends are not known yet.
+  var waiting: [UInt16] { owned.filter { slots[Int($0)].state == .assigned } }
+
+  /// Given by the group: nothing is read of it until `assign`.
+  mutating func setWaiting(_ partition: UInt16) {
+    slots[Int(partition)] = Partition(breaker: slots[Int(partition)].breaker)
+    slots[Int(partition)].isOwned = true
+    messages[partition] = nil
+  }
+
+  /// Decides where a partition given by the group is read from. Nil where it cannot be read on: then its message tells why.
+  ///
+  /// - Parameters:
+  ///   - stored: The offsets in the store.
+  ///   - committedBase: The first offset that the group has ever folded: without a stored state, the log must still begin there.
+  ///   - log: The log's first and next offset.
+  mutating func assign(
+    _ partition: UInt16, stored: PartitionOffsets?, committedBase: Int64? = nil, log: (low: Int64, high: Int64)
+  ) -> Int64? {
+    let start = stored?.applied ?? min(committedBase ?? log.low, log.low)
     var slot = Partition(breaker: slots[Int(partition)].breaker)
     slot.isOwned = true
     slot.state = start >= log.high ? .live : .catchingUp
-    (slot.base, slot.applied, slot.durable, slot.refreshed) = (stored?.base ?? log.low, start, start, start)
+    (slot.base, slot.applied, slot.durable, slot.refreshed) = (stored?.base ?? start, start, start, start)
     (slot.end, slot.liveAt) = (log.high, log.high)
     slots[Int(partition)] = slot
     messages[partition] = nil
@@ -82,16 +98,21 @@ struct LanePartitions {
   }
 
   /// The log does not hold the offset that is read next.
-  mutating func loseHistory(_ partition: UInt16, log: (low: Int64, high: Int64)) {
+  ///
+  /// - Parameter log: The log's first and next offset, where they are known.
+  mutating func loseHistory(_ partition: UInt16, log: (low: Int64, high: Int64)?) {
     let needed = slots[Int(partition)].applied
     slots[Int(partition)].state = .lostHistory
-    let what =
-      needed < log.low
-      ? "the log begins at offset \(log.low)"
-      : "the log ends at offset \(log.high): the topic was truncated or made anew"
+    var what = "the log does not hold that offset"
+    if let log {
+      what =
+        needed < log.low
+        ? "the log begins at offset \(log.low)"
+        : "the log ends at offset \(log.high): the topic was truncated or made anew"
+    }
     messages[partition] =
-      "partition \(partition) of topic \(topic) is applied up to offset \(needed), but \(what). "
-      + "Start with a new state directory to rebuild from what the topic holds"
+      "partition \(partition) of topic \(topic) is to be read from offset \(needed), but \(what). "
+      + "To rebuild from what the topic holds, start with a new state directory and a new kafka.group"
   }
 
   /// Whether a record is to be applied: not where the partition is not the lane's, nor where it is applied already.
@@ -132,12 +153,12 @@ struct LanePartitions {
     }
   }
 
-  /// What the buffer that is being handed over makes durable: every owned partition, one without new events too, and one that has
+  /// What the buffer that is being handed over makes durable: every owned partition that is read, one without new events too, and one that has
   /// lost its history since the buffer was begun: no states without their offsets.
   mutating func positions() -> DurablePositions {
     isDirty = false
     var positions = DurablePositions()
-    for index in slots.indices where slots[index].isOwned {
+    for index in slots.indices where slots[index].isOwned && slots[index].state != .assigned {
       positions.partitions.append(
         PartitionOffsets(partition: UInt16(index), base: slots[index].base, applied: slots[index].applied))
     }
@@ -148,6 +169,11 @@ struct LanePartitions {
     for offsets in positions.partitions where slots[Int(offsets.partition)].isOwned {
       slots[Int(offsets.partition)].durable = max(slots[Int(offsets.partition)].durable, offsets.applied)
     }
+  }
+
+  /// The base in a commit's metadata, as `commits` writes it.
+  static func base(in metadata: String) -> Int64? {
+    metadata.hasPrefix("base=") ? Int64(metadata.dropFirst("base=".count)) : nil
   }
 
   /// What to report to the group. The metadata tells an instance without state whether the log still begins where it must.

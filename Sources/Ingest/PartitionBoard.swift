@@ -60,9 +60,17 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
 
   public var all: [PartitionStatus] { mutex.withLock { statuses } }
 
-  /// Nil where the partition is not owned.
-  public func state(of partition: UInt16) -> PartitionState? {
-    mutex.withLock { statuses.first { $0.partition == partition }?.state }
+  /// The first of `partitions` of which lookups cannot be answered, and its status; no status where it is not owned.
+  public func firstUnserved(in partitions: Range<UInt16>) -> (partition: UInt16, status: PartitionStatus?)? {
+    mutex.withLock {
+      var expected = partitions.lowerBound
+      for status in statuses where partitions.contains(status.partition) {
+        if status.partition != expected { return (expected, nil) }
+        if status.state == .lostHistory || status.state == .assigned { return (expected, status) }
+        expected += 1
+      }
+      return expected == partitions.upperBound ? nil : (expected, nil)
+    }
   }
 
   public func status(of partition: UInt16) -> PartitionStatus? {

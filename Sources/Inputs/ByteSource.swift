@@ -18,8 +18,12 @@ final class FileBytes: ByteSource {
   private(set) var used_bytes: UInt64 = 0
   let size_bytes: UInt64?
 
-  init(_ input: Input) throws(InputError) {
+  private let isInterrupted: @Sendable () -> Bool
+  private static var poll_ms: Int32 { 100 }
+
+  init(_ input: Input, isInterrupted: @escaping @Sendable () -> Bool = { false }) throws(InputError) {
     name = input.name
+    self.isInterrupted = isInterrupted
     switch input.location {
     case .descriptor(let open): descriptor = open
     case .path(let path): descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -34,8 +38,18 @@ final class FileBytes: ByteSource {
 
   deinit { if closes && descriptor >= 0 { close(descriptor) } }
 
+  /// False where interrupted.
+  private func waitForBytes() -> Bool {
+    while true {
+      var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      if poll(&state, 1, Self.poll_ms) > 0 { return true }
+      if isInterrupted() { return false }
+    }
+  }
+
   func read(into memory: UnsafeMutableRawBufferPointer) throws(InputError) -> Int {
     while true {
+      if size_bytes == nil && !waitForBytes() { return 0 }
       let count = Glibc.read(descriptor, memory.baseAddress, memory.count)
       if count >= 0 {
         used_bytes += UInt64(count)

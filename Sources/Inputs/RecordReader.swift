@@ -21,10 +21,13 @@ public struct RecordReader: ~Copyable, @unchecked Sendable {  // owns all that i
   private var failure: InputError?
 
   /// Opens an input. Resuming, it is read up to the checkpoint, and refused (`changed`) if those bytes are not the same.
-  public init(_ input: Input, limits: RecordLimits = RecordLimits(), resumingAt checkpoint: Checkpoint? = nil)
-    throws(InputError)
-  {
-    let file = try FileBytes(input)
+  ///
+  /// - Parameter isInterrupted: Asked while waiting for an input that is no file, such as a pipe: true is its end.
+  public init(
+    _ input: Input, limits: RecordLimits = RecordLimits(), resumingAt checkpoint: Checkpoint? = nil,
+    isInterrupted: @escaping @Sendable () -> Bool = { false }
+  ) throws(InputError) {
+    let file = try FileBytes(input, isInterrupted: isInterrupted)
     let source: any ByteSource = input.format.isCompressed ? GzipBytes(file) : file
     // 16: its line's end, or the length before it.
     var window = ByteWindow(source, largest: limits.record_bytes + 16)

@@ -42,10 +42,13 @@ public struct InputPosition: Equatable, Sendable {
 public struct DeadLetterPosition: Equatable, Sendable {
   public var bytes: UInt64
   public var records: UInt64
+  /// The file's inode: another file, put there when the old one was moved away, does not hold anything yet.
+  public var file: UInt64
 
-  public init(bytes: UInt64 = 0, records: UInt64 = 0) {
+  public init(bytes: UInt64 = 0, records: UInt64 = 0, file: UInt64 = 0) {
     self.bytes = bytes
     self.records = records
+    self.file = file
   }
 }
 

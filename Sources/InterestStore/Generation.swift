@@ -15,6 +15,7 @@ public final class Generation: Sendable {
   let family: ColumnFamily
   let views: ViewPublisher
   private let options: Options
+  private let merge: StoreMerge
   private let limits: StoreLimits
   /// One ingestion at a time: the snapshot taken after it must hold no other buffer's file.
   private let ingestion = Mutex()
@@ -22,13 +23,14 @@ public final class Generation: Sendable {
   private let directory: StateDirectory
 
   init(
-    number: UInt32, clusterMap: String, configuration: StateConfiguration, rules: FoldRules, database: Database,
-    family: ColumnFamily, options: Options, directory: StateDirectory, limits: StoreLimits
+    number: UInt32, clusterMap: String, configuration: StateConfiguration, rules: FoldRules, merge: StoreMerge,
+    database: Database, family: ColumnFamily, options: Options, directory: StateDirectory, limits: StoreLimits
   ) {
     self.number = number
     self.clusterMap = clusterMap
     self.configuration = configuration
     self.rules = rules
+    self.merge = merge
     self.database = database
     self.family = family
     self.options = options
@@ -45,6 +47,9 @@ public final class Generation: Sendable {
   /// Bytes of the files that hold the states at the moment.
   public var stored_bytes: UInt64 { database.liveFiles_bytes(of: family) }
 
+  /// Merges that met bytes which cannot be read, since the store was opened.
+  public var damagedMerges: UInt64 { merge.damaged }
+
   public var level0Files: Int { database.level0Files(of: family) }
 
   /// Folds all files into one another down to the last level.
@@ -54,7 +59,11 @@ public final class Generation: Sendable {
 
   /// Writes a full buffer as one file of operands and takes it into the database; then the buffer leaves the view. What the
   /// buffer's `positions` say becomes durable in the same step.
-  func commit(_ buffer: FoldBuffer, sorter: inout BufferSorter, file: Int) throws(StoreError) -> UInt64 {
+  ///
+  /// - Parameter isHurried: Asked while waiting for compactions: the file goes in without further waiting.
+  func commit(
+    _ buffer: FoldBuffer, sorter: inout BufferSorter, file: Int, isHurried: () -> Bool
+  ) throws(StoreError) -> UInt64 {
     if buffer.count == 0 && buffer.positions.isEmpty {
       // RocksDB refuses a file without entries.
       ingestion.withLock { views.replace(buffer, with: database.snapshot()) }
@@ -64,7 +73,7 @@ public final class Generation: Sendable {
     do {
       sorter.sort(buffer)
       let size = try write(buffer, &sorter, to: path)
-      waitForLevel0()
+      waitForLevel0(isHurried)
       try ingestion.withLock { () throws(RocksDBError) in
         try database.ingest([path], into: family)
         views.replace(buffer, with: database.snapshot())
@@ -92,9 +101,13 @@ public final class Generation: Sendable {
   }
 
   /// Ingested files pass by RocksDB's own brake, so that reads would have to look through ever more of them.
-  private func waitForLevel0() {
+  /// Not where compactions fail: then there is nothing to wait for.
+  private func waitForLevel0(_ isHurried: () -> Bool) {
     let pause = Mutex()
-    while database.level0Files(of: family) > limits.level0Files && database.number(.backgroundErrors, of: family) == 0 {
+    let errors = database.number(.backgroundErrors, of: family)
+    while database.level0Files(of: family) > limits.level0Files && !isHurried()
+      && database.number(.backgroundErrors, of: family) == errors
+    {
       pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + 5_000_000) }
     }
   }
@@ -111,7 +124,7 @@ private struct PositionEntries {
       entries.append((StoreKey.bytes(offsets.partition), PositionCodec.encode(offsets), .merge))
     }
     if let letters = positions.deadLetters {
-      let value = PositionCodec.encode(letters.bytes, letters.records)
+      let value = PositionCodec.encode(letters.bytes, letters.records, letters.file)
       entries.append((StoreKey.bytes(StoreKey.deadLetters, "file"), value, .put))
     }
     for input in positions.inputs {
@@ -156,8 +169,10 @@ public struct Flusher: ~Copyable {
 
   /// When this returns, the buffer's behaviors and positions are durable, and the buffer must not be touched any more. On an
   /// error nothing of it is in the database, and the call may be made again.
-  public mutating func flush(_ buffer: FoldBuffer) throws(StoreError) {
+  ///
+  /// - Parameter isHurried: Where level 0 is full this waits for compactions, until told to hurry.
+  public mutating func flush(_ buffer: FoldBuffer, isHurried: () -> Bool = { false }) throws(StoreError) {
     files += 1
-    written_bytes += try generation.commit(buffer, sorter: &sorter, file: files)
+    written_bytes += try generation.commit(buffer, sorter: &sorter, file: files, isHurried: isHurried)
   }
 }

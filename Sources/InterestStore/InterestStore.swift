@@ -55,8 +55,9 @@ public final class InterestStore: Sendable {
   private init(_ directory: StateDirectory, _ identity: StateIdentity, _ limits: StoreLimits) throws(StoreError) {
     let number: UInt32 = 1
     let rules = FoldRules(identity.configuration)
+    let merge = StoreMerge(rules: rules)
     let options = Options(
-      Self.settings, merge: StoreMerge(rules: rules), cache: Cache(capacity_bytes: limits.blockCache_bytes))
+      Self.settings(limits), merge: merge, cache: Cache(capacity_bytes: limits.blockCache_bytes))
     let name = "generation-\(number)"
     do {
       let (database, families) = try Database.open(
@@ -67,7 +68,7 @@ public final class InterestStore: Sendable {
       }
       generation = Generation(
         number: number, clusterMap: identity.clusterMap, configuration: identity.configuration, rules: rules,
-        database: database, family: family, options: options, directory: directory, limits: limits)
+        merge: merge, database: database, family: family, options: options, directory: directory, limits: limits)
     } catch let error as RocksDBError {
       throw StoreError(error)
     } catch let error as StoreError {
@@ -79,5 +80,10 @@ public final class InterestStore: Sendable {
     self.identity = identity
   }
 
-  private static var settings: Settings { Settings() }
+  /// Compaction has to begin before flushers wait for it.
+  private static func settings(_ limits: StoreLimits) -> Settings {
+    var settings = Settings()
+    settings.level0CompactionFiles = min(settings.level0CompactionFiles, limits.level0Files)
+    return settings
+  }
 }

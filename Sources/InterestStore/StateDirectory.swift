@@ -68,8 +68,15 @@ public final class StateDirectory: Sendable {
 
   /// Nil where the directory is new.
   func identity() throws(StoreError) -> StateIdentity? {
-    guard let data = FileManager.default.contents(atPath: identityPath) else { return nil }
+    if access(identityPath, F_OK) != 0 && errno == ENOENT {
+      guard access("\(database)/CURRENT", F_OK) != 0 else {
+        throw StoreError(
+          .damaged, "\(path) holds states but no identity.json: restore it, or name a new state directory")
+      }
+      return nil
+    }
     do {
+      let data = try Data(contentsOf: URL(fileURLWithPath: identityPath))
       return try JSONDecoder().decode(StateIdentity.self, from: data)
     } catch {
       throw StoreError(.damaged, "\(identityPath) cannot be read: \(error)")
@@ -111,14 +118,20 @@ public final class StateDirectory: Sendable {
     if file < 0 && !exclusive { file = open(name, O_RDONLY | O_CLOEXEC) }
     guard file >= 0 else { throw failure("open", name) }
     if flock(file, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 { return file }
-    var text = [UInt8](repeating: 0, count: 256)
-    let size = pread(file, &text, text.count, 0)
+    let holder = holder(of: file)
     close(file)
-    let holder =
-      String(decoding: text.prefix(max(size, 0)), as: UTF8.self).split(separator: "\n").first ?? "another process"
     throw StoreError(
       .inUse, "the state directory \(path) is in use (\(holder)): ask that process with --endpoint, or stop it",
       isRetryable: true)
+  }
+
+  /// Who is in the way. What a writer wrote counts only while it has the lock: one that was killed leaves its text behind.
+  private static func holder(of file: Int32) -> String {
+    if flock(file, LOCK_SH | LOCK_NB) == 0 { return "others are reading it" }
+    var text = [UInt8](repeating: 0, count: 256)
+    let size = pread(file, &text, text.count, 0)
+    return String(decoding: text.prefix(max(size, 0)), as: UTF8.self).split(separator: "\n").first.map { String($0) }
+      ?? "another process"
   }
 
   private static func failure(_ verb: String, _ path: String) -> StoreError {

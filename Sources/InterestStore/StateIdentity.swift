@@ -83,6 +83,9 @@ extension StateIdentity: Codable {
       (1...StateConfiguration.maximumKeptBehaviors).contains(stored.kept_behaviors),
       stored.windows_days.allSatisfy({ (1...StateConfiguration.countedDays).contains($0) })
     else { throw refuse("kept_behaviors or windows_days out of range") }
+    if case .kafka(_, _, let partitions, _) = stored.source, !(1...StoreKey.partitionLimit).contains(partitions) {
+      throw refuse("\(partitions) partitions")
+    }
     configuration = StateConfiguration(
       catalog: try BehaviorCatalog(entries), keptBehaviors: stored.kept_behaviors, windows_days: stored.windows_days)
     clusterMap = stored.cluster_map

@@ -75,26 +75,32 @@ extension Generation {
           }
         }
       }
-      var stored: [[UInt8]] = []
-      for partition in partitions {
-        try view.database.get(scratch.key(user, partition), in: family) {
-          if let state = $0 { stored.append(Array(state)) }
-        }
-      }
-      return Self.lend(stored[...], []) { states in
-        states.withUnsafeBufferPointer { scratch.fold($0, user, partitions, view.buffers, body) }
-      }
+      return try fold(of: user, in: partitions, view, scratch, body)
     } catch {
       throw StoreError(error)
     }
   }
 
-  /// Calls `body` with the bytes of all arrays at once.
-  private static func lend<Result>(
-    _ arrays: ArraySlice<[UInt8]>, _ lent: [UnsafeRawBufferPointer], _ body: ([UnsafeRawBufferPointer]) -> Result
-  ) -> Result {
-    guard let first = arrays.first else { return body(lent) }
-    return first.withUnsafeBytes { lend(arrays.dropFirst(), lent + [$0], body) }
+  /// Where a user may be on many partitions, what is stored is copied one behind the other first.
+  private func fold<Result>(
+    of user: UnsafeRawBufferPointer, in partitions: Range<UInt16>, _ view: View, _ scratch: ReadScratch,
+    _ body: (UnsafeRawBufferPointer?) -> Result
+  ) throws(RocksDBError) -> Result {
+    var copies = ByteBuffer(capacity: 1 << 14)
+    var ends: [Int] = []
+    for partition in partitions {
+      try view.database.get(scratch.key(user, partition), in: family) { state in
+        guard let state else { return }
+        copies.append(state)
+        ends.append(copies.count)
+      }
+    }
+    var start = 0
+    let stored = ends.map { end in
+      defer { start = end }
+      return UnsafeRawBufferPointer(rebasing: copies.bytes[start..<end])
+    }
+    return stored.withUnsafeBufferPointer { scratch.fold($0, user, partitions, view.buffers, body) }
   }
 
   /// How far a partition is durably folded; nil where it never was.
@@ -110,7 +116,7 @@ extension Generation {
   /// How far the dead letters' file holds.
   public func deadLetterPosition() throws(StoreError) -> DeadLetterPosition {
     let position = try position(StoreKey.bytes(StoreKey.deadLetters, "file")) { bytes in
-      PositionCodec.decode(bytes, 2).map { DeadLetterPosition(bytes: $0[0], records: $0[1]) }
+      PositionCodec.decode(bytes, 3).map { DeadLetterPosition(bytes: $0[0], records: $0[1], file: $0[2]) }
     }
     return position ?? DeadLetterPosition()
   }

@@ -3,14 +3,25 @@ import Glibc
 import InterestCodec
 import InterestModel
 import RocksDB
+import Synchronization
 
 /// The fold as RocksDB's merge operator, called by reader and compaction threads at once. It never fails: a failure would put all
 /// of RocksDB into background error (DESIGN.md section 6).
 final class StoreMerge: MergeOperator {
   let name: StaticString = "interestd.fold.1"
   private let rules: FoldRules
+  private let damagedCount = Atomic<UInt64>(0)
+
+  /// Merges whose result is an envelope.
+  var damaged: UInt64 { damagedCount.load(ordering: .relaxed) }
 
   init(rules: FoldRules) { self.rules = rules }
+
+  @inline(__always)
+  private func counted(_ state: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    if StateLayout.isEnvelope(state) { damagedCount.add(1, ordering: .relaxed) }
+    return state
+  }
 
   /// The merged value lies in the calling thread's memory until its next merge.
   func merge(key: UnsafeRawBufferPointer, operands: borrowing MergeOperands) -> UnsafeRawBufferPointer {
@@ -19,7 +30,7 @@ final class StoreMerge: MergeOperator {
       for index in 0..<operands.count { scratch.operands.append(operands[index]) }
       return scratch.operands.withUnsafeBufferPointer { operands in
         switch StoreKey.kind(of: key) {
-        case .state: scratch.fold(operands, rules)
+        case .state: counted(scratch.fold(operands, rules))
         case .offsets: operands[PositionCodec.farthest(operands, rankedBy: 1, of: 2) ?? operands.count - 1]
         case .input: operands[PositionCodec.farthest(operands, rankedBy: 0, of: 4) ?? operands.count - 1]
         case .deadLetters: operands[operands.count - 1]

@@ -6,7 +6,8 @@ internal import CRdKafka
 /// batches are consumed beside a pause, seek or change of assignment. The class is not Sendable for that reason.
 ///
 /// `deinit` destroys the handle without leaving the group; `close` leaves it. Destroying waits for librdkafka's threads: 1.5 to 2 s
-/// were seen with brokers that are gone or silent; where even that is too long, `abandon` the consumer before.
+/// were seen with brokers that are gone or silent; where even that is too long, `abandon` the consumer before. A member that the group
+/// has never given anything to, be it nothing, is abandoned in any case.
 public final class Consumer {
   public let topic: String
   let client: Client
@@ -19,6 +20,9 @@ public final class Consumer {
   var isClosing = false
   /// The group's last rebalance, until `assign` or `unassign` answers it.
   var unanswered: ConsumerEvent?
+  private var isMember = false
+  /// Whether the group has ever given an assignment, be it empty.
+  var wasAssigned = false
 
   /// What applies where the configuration says nothing else: positions and commits are the caller's, and a position that the log
   /// does not hold is an error.
@@ -49,6 +53,9 @@ public final class Consumer {
   }
 
   deinit {
+    // Between the answers to JoinGroup and to its first SyncGroup, librdkafka before 2.3 has a cooperative-sticky assignor without a
+    // state, and destroying the handle fails an assertion (confluentinc/librdkafka issue 4312): the process would be aborted.
+    if isMember && !wasAssigned { client.abandon() }
     rd_kafka_queue_destroy(commits)
     rd_kafka_queue_destroy(queue)
     batch.deallocate()
@@ -57,6 +64,7 @@ public final class Consumer {
   /// Joins the group of `group.id`; partitions come as `ConsumerEvent.assigned`.
   public func subscribe() throws(KafkaError) {
     let list = PartitionList(topic: topic, [RD_KAFKA_PARTITION_UA])
+    isMember = true
     try KafkaError.check(rd_kafka_subscribe(client.handle, list.raw), "subscribe to topic '\(topic)'")
   }
 

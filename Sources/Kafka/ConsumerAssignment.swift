@@ -26,6 +26,7 @@ extension Consumer {
     client.callbacks.rebalances = []
     for rebalance in rebalances {
       if case .failed = rebalance {} else { unanswered = rebalance }
+      if case .assigned = rebalance { wasAssigned = true }
       event(rebalance)
     }
   }

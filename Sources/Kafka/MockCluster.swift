@@ -13,6 +13,7 @@ public final class MockCluster: Sendable {
     case findCoordinator = 10
     case joinGroup = 11
     case heartbeat = 12
+    case syncGroup = 14
     case initProducerID = 22
   }
 

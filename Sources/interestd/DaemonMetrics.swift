@@ -55,6 +55,8 @@ final class DaemonMetrics: Sendable {
     let generation = backend.store.generation
     writer.gauge("interestd_generation", "The generation that lookups are answered from.", Double(generation.number))
     writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
+    writer.counter(
+      "interestd_damaged_merges_total", "Merges that met bytes which cannot be read.", generation.damagedMerges)
     writer.gauge("interestd_level0_files", "Files not yet compacted.", Double(generation.level0Files))
   }
 

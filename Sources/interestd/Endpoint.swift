@@ -4,7 +4,7 @@ import Network
 import Telemetry
 
 /// The HTTP server of `run` and `serve`.
-struct Endpoint {
+struct Endpoint: Sendable {
   let server: NetworkServer
   private let service: LookupService
 

@@ -1,5 +1,6 @@
 import CommandLineArguments
 import DaemonConfig
+import Glibc
 import Ingest
 import Inputs
 import InterestCodec
@@ -15,6 +16,7 @@ struct IngestCommand {
   init(_ arguments: ParsedArguments) { self.arguments = arguments }
 
   func run() throws -> Int32 {
+    let interruption = try Interruption()
     let configuration = try DaemonConfiguration.load(arguments, needs: [.clusterMap, .stateDirectory])
     let inputs = try arguments.arguments("INPUT").map {
       try Input($0, standardInputName: arguments.text("input-name"))
@@ -25,7 +27,6 @@ struct IngestCommand {
     let store = try InterestStore.open(
       writing: configuration.state.directory, identity: identity, limits: configuration.storeLimits,
       holder: "interestd ingest")
-    let interruption = try Interruption()
     let started_ns = MonotonicClock.now_ns
     let report = try ingest(inputs, configuration, Pipeline(store: store, clusterMap: clusterMap), interruption)
     let elapsed_s = Double(MonotonicClock.now_ns - started_ns) / 1e9
@@ -78,7 +79,8 @@ struct IngestCommand {
   }
 }
 
-/// SIGTERM and SIGINT as a flag, for commands that end at the next record. A second one ends the process at once.
+/// SIGTERM and SIGINT as a flag, for commands that end at the next record. A second one ends the process at once. To be made before
+/// anything that starts threads, as these inherit what signals they take.
 final class Interruption: Sendable {
   private let signals: TerminationSignals
   private let flag = Atomic<Bool>(false)
@@ -88,9 +90,10 @@ final class Interruption: Sendable {
   init() throws {
     signals = try TerminationSignals()
     let waiting = Threads.Thread(name: "signals") { [self] in
-      guard case .signal = signals.wait() else { return }
+      _ = signals.wait()
       flag.store(true, ordering: .relaxed)
-      signals.restoreDefault()
+      _ = signals.wait()
+      _exit(130)
     }
     waiting.detach()
   }

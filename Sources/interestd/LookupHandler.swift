@@ -108,18 +108,16 @@ final class LookupHandler: HTTPHandler {
     of user: UnsafeRawBufferPointer, _ backend: LookupService.Backend, _ response: inout HTTPResponse
   ) -> Bool {
     guard let board = backend.board else { return true }
-    for partition in backend.store.identity.source.partitions(of: user) {
-      guard let state = board.state(of: partition) else {
-        response.failUnavailable(
-          retryAfter_s: 1, "partition \(partition), which the user may be in, is not served here")
-        return false
-      }
-      if state == .lostHistory {
-        response.failUnavailable(
-          retryAfter_s: 60, "not served: \(board.status(of: partition)?.message ?? state.rawValue)")
-        return false
-      }
+    let partitions = backend.store.identity.source.partitions(of: user)
+    guard let (partition, status) = board.firstUnserved(in: partitions) else { return true }
+    guard let status else {
+      response.failUnavailable(
+        retryAfter_s: 1, "partition \(partition), which the user may be in, is not served here")
+      return false
     }
-    return true
+    response.failUnavailable(
+      retryAfter_s: status.state == .lostHistory ? 60 : 1,
+      "not served: " + (status.message.isEmpty ? "partition \(partition) is \(status.state.rawValue)" : status.message))
+    return false
   }
 }

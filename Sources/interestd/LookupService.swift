@@ -35,9 +35,9 @@ final class LookupService: Sendable {
     if draining.load(ordering: .relaxed) { return "stopping" }
     guard let backend else { return "starting" }
     guard let board = backend.board else { return nil }
+    if board.isReady { return nil }
     if !board.isJoined { return "joining the consumer group" }
     let waiting = board.all.filter { $0.state != .live }
-    if waiting.isEmpty { return nil }
     return waiting.prefix(20).map { status in
       status.message.isEmpty
         ? "partition \(status.partition) is \(status.state.rawValue): \(status.applied) of \(status.end)"

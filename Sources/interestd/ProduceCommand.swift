@@ -16,12 +16,12 @@ struct ProduceCommand {
   init(_ arguments: ParsedArguments) { self.arguments = arguments }
 
   func run() throws -> Int32 {
+    let interruption = try Interruption()
     let inputs = try arguments.arguments("INPUT").map { try Input($0) }
     let topic = arguments.text("topic") ?? ""
     var publisher = try Publisher(
       KafkaConfiguration.publisher(arguments), topic: topic,
       format: arguments.text("format") == "protobuf" ? .protobuf : .json)
-    let interruption = try Interruption()
     let started_ns = MonotonicClock.now_ns
     var bar = ProgressBar(now_ns: started_ns)
     var bad: UInt64 = 0
@@ -45,7 +45,7 @@ struct ProduceCommand {
     _ input: Input, _ publisher: inout Publisher, _ bad: inout UInt64, _ bar: inout ProgressBar,
     _ interruption: Interruption
   ) throws {
-    var reader = try RecordReader(input)
+    var reader = try RecordReader(input, isInterrupted: { interruption.hasCome })
     let format: EventFormat = input.format.framing == .lines ? .json : .protobuf
     while let frame = try reader.next(), !interruption.hasCome {
       let refusal =

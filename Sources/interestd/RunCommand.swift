@@ -27,8 +27,10 @@ struct RunCommand {
     if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     service.beginDraining()
+    // Both have bounds of their own, which together could pass the ten seconds of a stop.
+    let draining = Threads.Thread(name: "drain") { endpoint.stop() }
     let failure = daemon.stop()
-    endpoint.stop()
+    draining.join()
     if let failure {
       log.error("stopped by an error", ["error": failure])
       return 1

@@ -18,6 +18,15 @@ struct HashTests {
     for (text, expected) in vectors { #expect(hash(text) { Int32(bitPattern: murmur2($0)) } == expected, "\(text)") }
   }
 
+  @Test("a key's partition is the hash without its sign, modulo the partitions")
+  func partition() {
+    for (text, expected) in [("21", -973_932_308), ("foobar", -790_332_482), ("abc", 479_470_107)] {
+      for count: Int32 in [1, 3, 8, .max] {
+        #expect(hash(text) { murmur2Partition($0, count: count) } == Int32((expected & 0x7fff_ffff) % Int(count)))
+      }
+    }
+  }
+
   @Test("murmur2 takes bytes from any address")
   func unaligned() {
     let bytes = Array("xxxfoobar".utf8)

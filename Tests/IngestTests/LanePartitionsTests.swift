@@ -87,7 +87,7 @@ final class LanePartitionsTests {
     let status = try status(3)
     #expect(status.state == .lostHistory)
     #expect(status.message.contains(message))
-    #expect(status.message.contains("applied up to offset 8"))
+    #expect(status.message.contains("from offset 8"))
     #expect(status.message.contains("partition 3 of topic events"))
     #expect(status.message.contains("new state directory"))
     #expect(!partitions.wants(3, 8))

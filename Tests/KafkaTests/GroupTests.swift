@@ -97,6 +97,23 @@ struct GroupTests {
     #expect(consumer.close(timeout_ms: 10_000))
   }
 
+  @Test("one that leaves while it joins, before the group has given it anything, ends without harm")
+  func leavesWhileJoining() throws {
+    // REBALANCE_IN_PROGRESS, so that it is never told its assignment.
+    cluster.pushErrors(.syncGroup, [Int32](repeating: 27, count: 100))
+    let lines = Collected()
+    let diagnostics = KafkaDiagnostics(log: { _, facility, message in
+      if facility == "JOINGROUP" && message.contains("response") { lines.add("joined") }
+    })
+    let times = [(name: "session.timeout.ms", value: "3000"), (name: "debug", value: "cgrp")]
+    var consumer: Consumer? = try Consumer(
+      topic: "events", cluster.configuration([("group.id", "leaving")] + times), diagnostics: diagnostics)
+    try consumer?.subscribe()
+    #expect(consumer?.poll(until: { lines.contains("joined") }) == true)
+    #expect(consumer?.close(timeout_ms: 10_000) == true)
+    consumer = nil
+  }
+
   @Test("follows an eager protocol too")
   func eager() throws {
     try cluster.fill("events", partition: 3, count: 5)

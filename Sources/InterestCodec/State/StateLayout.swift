@@ -31,7 +31,7 @@ public enum StateLayout {
   }
 
   /// Whether a stored value says of itself that part of it could not be read.
-  static func isEnvelope(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.first == damaged }
+  public static func isEnvelope(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.first == damaged }
 }
 
 /// Walks a state's groups in order of id. Every step is checked; `isDamaged` tells why it ended.
