@@ -29,6 +29,9 @@ struct Endpoint: Sendable {
     log.info("listening", ["http": "\(server.addresses[0])"])
   }
 
+  /// Where it is reached: with the port that was taken where 0 was asked for.
+  var url: String { "http://\(server.addresses[0])" }
+
   func stop() {
     service.beginDraining()
     server.drain(grace_ms: Self.grace_ms)

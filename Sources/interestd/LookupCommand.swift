@@ -21,6 +21,7 @@ struct LookupCommand {
       json = try read(arguments.text("state") ?? "", user)
     }
     if arguments.flag("json") {
+      // HTTP's body has a line's end already.
       var line = json
       if line.last != UInt8(ascii: "\n") { line.append(UInt8(ascii: "\n")) }
       _ = line.withUnsafeBytes { Terminal.write($0, to: STDOUT_FILENO) }

@@ -23,7 +23,7 @@ struct RunCommand {
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
     let service = LookupService()
     let endpoint = try Endpoint(configuration, service, log)
-    let daemon = Daemon(configuration, clusterMap, service, log) { signals.cancel() }
+    let daemon = Daemon(configuration, clusterMap, service, log, url: endpoint.url) { signals.cancel() }
     if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     service.beginDraining()
@@ -47,6 +47,7 @@ final class Daemon: Sendable {
   private let clusterMap: ClusterMap
   private let service: LookupService
   private let log: Log
+  private let url: String
   private let stopRequested = Atomic<Bool>(false)
   private let mutex = Mutex()
   // Made by `init` and joined by `stop`, both on the main thread.
@@ -58,15 +59,18 @@ final class Daemon: Sendable {
   /// Of one question to a broker.
   private static var request_ms: Int32 { 3000 }
 
-  /// - Parameter ended: Called on another thread when ingestion has ended by itself.
+  /// - Parameters:
+  ///   - url: Where lookups are answered, for others who find the state in use.
+  ///   - ended: Called on another thread when ingestion has ended by itself.
   init(
-    _ configuration: DaemonConfiguration, _ clusterMap: ClusterMap, _ service: LookupService, _ log: Log,
+    _ configuration: DaemonConfiguration, _ clusterMap: ClusterMap, _ service: LookupService, _ log: Log, url: String,
     ended: @escaping @Sendable () -> Void
   ) {
     self.configuration = configuration
     self.clusterMap = clusterMap
     self.service = service
     self.log = log
+    self.url = url
     thread = Threads.Thread(name: "daemon") { [self] in
       do {
         try work()
@@ -93,7 +97,7 @@ final class Daemon: Sendable {
       configuration: configuration.stateConfiguration, clusterMap: clusterMap.hash, source: source)
     let store = try InterestStore.open(
       writing: configuration.state.directory, identity: identity, limits: configuration.storeLimits,
-      holder: "interestd run on http://\(configuration.http.listen)")
+      holder: "interestd run on \(url)")
     guard case .kafka(_, _, let partitions, _) = source else { return }
     var settings = KafkaLaneSettings(
       topic: configuration.kafka.topic, partitions: partitions, configuration: configuration.consumer)

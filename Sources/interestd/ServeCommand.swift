@@ -26,11 +26,10 @@ struct ServeCommand {
     try configuration.apply(arguments)
     let log = configuration.makeLog()
     let service = LookupService()
-    let store = try InterestStore.open(
-      serving: path, limits: configuration.storeLimits, holder: "interestd serve on http://\(configuration.http.listen)"
-    )
-    service.publish(.init(store: store, board: nil, counters: IngestCounters()))
     let endpoint = try Endpoint(configuration, service, log)
+    let store = try InterestStore.open(
+      serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")
+    service.publish(.init(store: store, board: nil, counters: IngestCounters()))
     if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     endpoint.stop()

@@ -34,7 +34,15 @@ extension DaemonConfiguration {
     kafka.group = given("group") ?? kafka.group
     http.listen = given("http") ?? http.listen
     try validate()
+    try validateKafkaProperties()
     try require(needs)
+  }
+
+  /// Names and values that only librdkafka knows.
+  private func validateKafkaProperties() throws {
+    do throws(KafkaError) {
+      try KafkaConfiguration(kafka.properties.all.map { ($0.name, $0.value) }).validate()
+    } catch { throw SetupError("kafka.properties: \(error)") }
   }
 
   var storeLimits: StoreLimits {
