@@ -32,6 +32,7 @@ extension KafkaLane {
           + "rebuild it in a new state directory")
     }
     guard let logs = try ends(of: given, consumer) else { return }
+    let staying = partitions.places(except: given)
     var offsets: [PartitionOffset] = []
     for log in logs {
       let partition = UInt16(log.partition)
@@ -45,7 +46,10 @@ extension KafkaLane {
         logLostHistory(log.partition)
       }
     }
-    try call { () throws(KafkaError) in try consumer.assign(offsets) }
+    try call { () throws(KafkaError) in
+      try consumer.holdPlaces(staying, timeout_ms: Self.request_ms)
+      try consumer.assign(offsets)
+    }
     hasJoined = true
     log.info("partitions assigned", ["partitions": "\(given)"])
   }
@@ -75,7 +79,11 @@ extension KafkaLane {
     try takeDurable()
     if commits { commitLast(consumer, taken.map { UInt16($0) }) }
     for partition in taken { partitions.remove(UInt16(partition)) }
-    try call { () throws(KafkaError) in try consumer.unassign(taken) }
+    let staying = partitions.places(except: taken)
+    try call { () throws(KafkaError) in
+      try consumer.holdPlaces(staying, timeout_ms: Self.request_ms)
+      try consumer.unassign(taken)
+    }
     log.info("partitions given up", ["partitions": "\(taken)"])
   }
 
