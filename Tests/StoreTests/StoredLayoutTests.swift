@@ -26,7 +26,7 @@ struct StoredLayoutTests {
     var positions = DurablePositions()
     positions.partitions = [PartitionOffsets(partition: 258, base: 3, applied: 0x0102_0304_0506_0708)]
     positions.inputs = [InputPosition(name: "/a", consumed: 1, hash: (2, 3), records: 4)]
-    positions.deadLetters = DeadLetterPosition(bytes: 5, records: 6)
+    positions.deadLetters = DeadLetterPosition(bytes: 5, records: 6, file: 7)
     try fixture.fill(
       try fixture.open(), [Event(user: "u", partition: 258, behavior: .at(1))], positions: positions)
 
@@ -41,7 +41,7 @@ struct StoredLayoutTests {
       found == [
         "0102 01" + number("03") + "0807060504030201",  // version; base, applied
         "010275 010401010003020908",  // 'u': the golden state of one behavior, at shop 9
-        "fffe66696c65 01" + number("05") + number("06"),  // 'file': bytes, records
+        "fffe66696c65 01" + ["05", "06", "07"].map(number).joined(),  // 'file': bytes, records, inode
         "ffff2f61 01" + ["01", "02", "03", "04"].map(number).joined(),  // '/a': consumed, hash, records
       ])
   }
