@@ -1,6 +1,6 @@
 import Foundation
-import Testing
 import TestKit
+import Testing
 
 @Suite("interestd ingest", .executable)
 struct IngestCommandTests {
@@ -30,6 +30,7 @@ struct IngestCommandTests {
       let isReached = eventually { !running.isRunning || stateFiles >= files * round }
       #expect(isReached)
       running.kill()
+      #expect(try round == 2 || running.wait().code == 128 + SIGKILL)
     }
     try data.ingest(into: state, environment: small)
     #expect(try dump(state) == dump(folder.file("whole")))
