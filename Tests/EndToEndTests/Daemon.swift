@@ -22,14 +22,20 @@ final class Daemon {
     self.address = address
   }
 
-  /// `run` of a data set on a topic.
+  /// `run` of a data set on a topic. The group notices a member that was killed after 2 s.
+  ///
+  /// - Parameter properties: librdkafka's, in YAML.
   convenience init(
-    _ data: DataSet, _ topic: Topic, state: String, group: String = "interestd", environment: [String: String] = [:],
-    flags: [String] = []
+    _ data: DataSet, _ topic: Topic, state: String, environment: [String: String] = [:],
+    properties: String = "session.timeout.ms: 2000, heartbeat.interval.ms: 300"
   ) throws {
+    let catalog = try String(contentsOfFile: data.configuration, encoding: .utf8)
+    let configuration = "\(state).yaml"
+    try (catalog + "\nkafka: {properties: {\(properties)}}\n").write(
+      toFile: configuration, atomically: true, encoding: .utf8)
     try self.init(
-      ["run", "--config", data.configuration, "--cluster-map", data.clusterMap, "--state", state, "--group", group]
-        + topic.flags + flags, environment: environment)
+      ["run", "--config", configuration, "--cluster-map", data.clusterMap, "--state", state] + topic.flags,
+      environment: environment)
   }
 
   private static func address(in log: String) -> String? {

@@ -66,3 +66,21 @@ extension [UInt8]? {
     return try self.withUnsafeBytes { try body($0) }
   }
 }
+
+extension Topic {
+  /// Everything that `DataSet.synthetic` of so many events and 2,000 users makes, bad records included.
+  func publishAll(of data: DataSet, events: Int = 100_000, _ shares: String...) throws {
+    let arguments =
+      ["synth", "--events", "\(events)", "--users", "2000", "--shops", "3000", "--group-count", "100", "--json"]
+      + ["--cluster-map-out", "/dev/null", "--config-out", "/dev/null"]
+    let outcome = try Interestd.start(arguments + shares + flags).wait()
+    if outcome.code != 0 { throw Command.Failure(description: "\(outcome)") }
+  }
+
+  /// Of partition 0.
+  func deleteRecords(before offset: Int64) throws {
+    let admin = try Admin(KafkaConfiguration([("bootstrap.servers", bootstrap)]))
+    try admin.deleteRecords(
+      topic: name, before: [PartitionOffset(partition: 0, offset: offset)], timeout_ms: 10_000)
+  }
+}
