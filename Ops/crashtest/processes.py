@@ -189,6 +189,8 @@ class Instance:
             return
         finish(self.process, 1, self.name)
         was_asked = self.stopping_until is not None
+        if was_asked and code == -signal.SIGTERM and self.address() is None:
+            code = 0  # It was asked before it had come so far as to listen to signals.
         self.process = self.paused_until = self.stopping_until = None
         if code != 0 or not was_asked:
             raise Failure(f"{self.name} ended with {code}{' after SIGTERM' if was_asked else ' by itself'}: {self.tail()}")

@@ -11,7 +11,7 @@ import time
 
 from .compare import Comparison
 from .contract import read_catalog, read_groups
-from .processes import Broker, Failure, Instance, run
+from .processes import Broker, Failure, Instance, kill_all, run
 from .topic import consumer_arguments, read_topic
 
 PARTITIONS = 8
@@ -46,7 +46,7 @@ class Round:
         """Raises `Failure` where the round cannot be brought to its end; `faults` are what the comparison found."""
         try:
             self.prepare()
-            publisher = threading.Thread(target=self.publish, name="publisher")
+            publisher = threading.Thread(target=self.publish, name="publisher", daemon=True)
             publisher.start()
             try:
                 self.disturb()
@@ -55,7 +55,9 @@ class Round:
                     raise Failure("publishing did not end")
             finally:
                 self.stopping.set()
-                publisher.join(60)
+                if publisher.is_alive():
+                    kill_all()
+                    publisher.join(10)
             if self.publisher_failure:
                 raise self.publisher_failure
             ends = self.read_back()

@@ -33,7 +33,9 @@ extension KafkaLane {
     }
     // Where a partition comes back that was never given up, the buffer may be ahead of the stored offsets.
     if partitions.isDirty { try makeDurable(&intake) }
+    let staying = partitions.places(except: given)
     for partition in given { partitions.setWaiting(UInt16(partition)) }
+    try call { () throws(KafkaError) in try consumer.holdPlaces(staying, timeout_ms: Self.request_ms) }
     try begin(given, consumer)
     hasJoined = true
     log.info("partitions assigned", ["partitions": "\(given)"])
@@ -108,7 +110,11 @@ extension KafkaLane {
     try makeDurable(&intake)
     if commits { commitLast(consumer, taken.map { UInt16($0) }) }
     for partition in taken { partitions.remove(UInt16(partition)) }
-    try call { () throws(KafkaError) in try consumer.unassign(taken) }
+    let staying = partitions.places(except: taken)
+    try call { () throws(KafkaError) in
+      try consumer.holdPlaces(staying, timeout_ms: Self.request_ms)
+      try consumer.unassign(taken)
+    }
     log.info("partitions given up", ["partitions": "\(taken)"])
   }
 

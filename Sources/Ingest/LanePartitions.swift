@@ -176,6 +176,12 @@ struct LanePartitions {
     metadata.hasPrefix("base=") ? Int64(metadata.dropFirst("base=".count)) : nil
   }
 
+  /// Where the partitions that are read, apart from these, are to be read on.
+  func places(except others: [Int32]) -> [PartitionOffset] {
+    owned.filter { slots[Int($0)].isRead && !others.contains(Int32($0)) }
+      .map { PartitionOffset(partition: Int32($0), offset: slots[Int($0)].applied) }
+  }
+
   /// What to report to the group. The metadata tells an instance without state whether the log still begins where it must.
   func commits(of partitions: [UInt16]) -> [PartitionOffset] {
     partitions.filter { slots[Int($0)].isRead }.map {

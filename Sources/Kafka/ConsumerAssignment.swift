@@ -71,6 +71,23 @@ extension Consumer {
     return PartitionList.elements(of: raw).map(\.partition).sorted()
   }
 
+  /// Where the partitions that stay are to be read on after a rebalance: the offset after the last record that `poll` gave of each. To
+  /// be called before each answer to a rebalance (`assign`, `unassign`), while librdkafka has all partitions paused.
+  ///
+  /// librdkafka before 2.1 loses records otherwise. Its pause takes those out of the batch under way that `poll` has not given yet, but
+  /// counts them as read, and goes on behind them (confluentinc/librdkafka pull request 4208). A seek forgets that count.
+  public func holdPlaces(_ offsets: [PartitionOffset], timeout_ms: Int32) throws(KafkaError) {
+    if offsets.isEmpty { return }
+    let list = PartitionList(topic: topic, offsets)
+    let operation = "hold the place in topic '\(topic)'"
+    try KafkaError.check(consuming: rd_kafka_seek_partitions(client.handle, list.raw, timeout_ms), operation)
+    // A partition that is not being read yet has lost nothing: its reading begins where `assign` said.
+    for element in list.elements
+    where element.err != RD_KAFKA_RESP_ERR__STATE && element.err != RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS {
+      try KafkaError.check(element.err, "\(operation), partition \(element.partition)")
+    }
+  }
+
   /// Stops the delivery of these partitions, which stay assigned, until `resume`.
   public func pause(_ partitions: [Int32]) throws(KafkaError) {
     let list = PartitionList(topic: topic, partitions)

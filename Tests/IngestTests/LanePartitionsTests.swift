@@ -188,6 +188,16 @@ final class LanePartitionsTests {
     #expect(partitions.commits(of: partitions.owned).map(\.offset) == [3, 2])
   }
 
+  @Test("those that stay through a rebalance have their places after what was applied, those without history none")
+  func places() throws {
+    for partition in 0..<3 { _ = assign(UInt16(partition), stored: nil, log: (0, 9)) }
+    _ = assign(3, stored: PartitionOffsets(partition: 3, base: 0, applied: 4), log: (5, 9))
+    for offset in 0..<7 { #expect(apply(1, Int64(offset), isBad: offset == 6)) }
+    #expect(partitions.places(except: [2]).map(\.partition) == [0, 1])
+    #expect(partitions.places(except: [2]).map(\.offset) == [0, 7])
+    #expect(partitions.places(except: [0, 1, 2]).isEmpty)
+  }
+
   @Test("one that is being given back is read on until it is gone, then not at all")
   func revoking() throws {
     _ = partitions.assign(0, stored: nil, log: (0, 0))

@@ -64,6 +64,51 @@ struct GroupTests {
     #expect(first.close(timeout_ms: 10_000))
   }
 
+  @Test("loses nothing of the partitions that stay where a rebalance comes into a batch")
+  func rebalancesWithinBatch() throws {
+    let first = try cluster.member("events", group: "batch")
+    var next: [Int32: Int64] = [:]
+    #expect(
+      first.poll(
+        until: { next.count == 4 },
+        event: { event in
+          guard case .assigned(let partitions) = event else { return }
+          for partition in partitions { next[partition] = 0 }
+          #expect(throws: Never.self) { try first.takeAssigned(event) }
+        }))
+    let second = try cluster.member("events", group: "batch")
+    for partition in 0..<4 { try cluster.fill("events", partition: Int32(partition), count: 10) }
+    var hasMoved = false
+    let deadline_ns = MonotonicClock.now_ns + 30_000_000_000
+    // One batch waits so long that the rebalance comes while it holds all records.
+    while !(hasMoved && next.values.allSatisfy { $0 == 10 }) && MonotonicClock.now_ns < deadline_ns {
+      first.poll(timeout_ms: hasMoved ? 100 : 6_000) { message in
+        if let offset = next[message.partition], message.offset >= offset {
+          #expect(message.offset == offset)
+          next[message.partition] = message.offset + 1
+        }
+      } event: { event in
+        func places() -> [PartitionOffset] { next.map { PartitionOffset(partition: $0.key, offset: $0.value) } }
+        do {
+          switch event {
+          case .assigned(let partitions):
+            try first.holdPlaces(places(), timeout_ms: 3_000)
+            try first.assign(partitions.map { PartitionOffset(partition: $0, offset: 0) })
+          case .revoked(let partitions):
+            hasMoved = true
+            for partition in partitions { next[partition] = nil }
+            try first.holdPlaces(places(), timeout_ms: 3_000)
+            try first.unassign(partitions)
+          default: break
+          }
+        } catch { Issue.record(error) }
+      }
+      second.poll(timeout_ms: 0, { _ in }, event: { if case .assigned = $0 { try? second.assign([]) } })
+    }
+    #expect(next.count == 2)
+    #expect(next.values.allSatisfy { $0 == 10 })
+  }
+
   @Test(
     "closing tells what is revoked and leaves the group, whether or not the listener gives it up",
     arguments: [true, false])
