@@ -84,3 +84,44 @@ extension Topic {
       topic: name, before: [PartitionOffset(partition: 0, offset: offset)], timeout_ms: 10_000)
   }
 }
+
+/// A record as it lies in a topic.
+struct TopicRecord {
+  var partition: Int32
+  var timestamp_ms: Int64
+  var key: [UInt8]
+  var value: [UInt8]
+}
+
+extension Topic {
+  /// All records, each partition in its order.
+  func records() throws -> [TopicRecord] {
+    let consumer = try Consumer(
+      topic: name, KafkaConfiguration([("bootstrap.servers", bootstrap), ("group.id", "test-reader")]))
+    let count = try consumer.partitionCount(timeout_ms: 10_000)
+    try consumer.assign((0..<count).map { PartitionOffset(partition: $0, offset: Consumer.beginning) })
+    var records: [TopicRecord] = []
+    var ended: Set<Int32> = []
+    let isRead = eventually {
+      consumer.poll(timeout_ms: 100) { message in
+        records.append(
+          TopicRecord(
+            partition: message.partition, timestamp_ms: message.timestamp_ms, key: message.key.map(Array.init) ?? [],
+            value: message.value.map(Array.init) ?? []))
+      } event: {
+        if case .endOfPartition(let partition, _) = $0 { ended.insert(partition) }
+      }
+      return ended.count == Int(count)
+    }
+    if !isRead { throw Command.Failure(description: "topic \(name) is not read to its end: \(ended.sorted())") }
+    return records
+  }
+
+  /// Asks how many records there are, over all partitions.
+  func end() throws -> () throws -> Int64 {
+    let consumer = try Consumer(
+      topic: name, KafkaConfiguration([("bootstrap.servers", bootstrap), ("group.id", "test-reader")]))
+    let partitions = (0..<(try consumer.partitionCount(timeout_ms: 10_000))).map { $0 }
+    return { try consumer.watermarks(partitions, timeout_ms: 5000).reduce(0) { $0 + $1.high } }
+  }
+}
