@@ -210,7 +210,7 @@ struct BadInputTests {
     let topic = try Topic(partitions: 1)
     try topic.publish((0..<1500).map { _ in (0, Array("u1".utf8), Array("garbage".utf8)) })
     let daemon = try Daemon(DataSet.sample, topic, state: state)
-    let outcome = try daemon.command.wait(within: 30)
+    let outcome = try daemon.command.wait(within: 120)
     #expect(outcome.code == 1)
     #expect(outcome.error.contains("1000 of 1000 records of topic \(topic.name)"), "\(outcome)")
   }
