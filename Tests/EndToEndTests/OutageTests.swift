@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// On a broker of their own, which they stop: one test after the other.
-@Suite("Brokers that fail", .executable, .kafka, .serialized)
+/// Each on a broker of its own.
+@Suite("Brokers that fail", .executable, .kafka)
 struct OutageTests {
   private let folder = TemporaryDirectory()
   private var state: String { folder.file("state") }
