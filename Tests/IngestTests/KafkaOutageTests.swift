@@ -78,6 +78,20 @@ struct KafkaOutageTests {
     #expect(try kafka.state.dump() == kafka.world.expectedDump(events))
   }
 
+  @Test("without a state, refuses a log that no longer begins where its group once began")
+  func lostBase() throws {
+    // The group has folded from offset 0 on; the mock keeps its commits and the topic.
+    try kafka.produce(events[..<100])
+    let offsets = (0..<Int32(4)).map { PartitionOffset(partition: $0, offset: 0, metadata: "base=-5") }
+    let consumer = try Consumer(topic: kafka.topic, kafka.settings().configuration)
+    try consumer.commit(offsets, timeout_ms: 10_000)
+    try kafka.run { running in
+      try running.reach("assigned") { running.statuses.count == 4 }
+      #expect(running.statuses.allSatisfy { $0.state == .lostHistory })
+      #expect(running.pipeline.counters.behaviors == 0)
+    }
+  }
+
   @Test("serves nothing of a partition whose log ends before the state, and says what to do")
   func lostHistory() throws {
     try kafka.produce(events)

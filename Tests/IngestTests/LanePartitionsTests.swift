@@ -97,6 +97,36 @@ final class LanePartitionsTests {
     #expect(try self.status(3).state == .lostHistory)
   }
 
+  @Test(
+    "without state the log must still begin where the group once began",
+    arguments: [(Int64(4), Int64(9), nil), (9, 9, 9), (12, 9, 9)] as [(Int64, Int64, Int64?)])
+  func committedBase(base: Int64, low: Int64, start: Int64?) throws {
+    let decided = partitions.assign(0, stored: nil, committedBase: base, log: (low, 20))
+    #expect(decided == start)
+    #expect(try status(0).state == (start == nil ? .lostHistory : .catchingUp))
+    if start == nil {
+      #expect(try status(0).message.contains("the log begins at offset 9"))
+      #expect(!partitions.wants(0, 9))
+    }
+  }
+
+  @Test("a stored state does not need what the group once began with")
+  func committedBaseWithState() {
+    let stored = PartitionOffsets(partition: 0, base: 6, applied: 10)
+    let start = partitions.assign(0, stored: stored, committedBase: 2, log: (8, 20))
+    #expect(start == 10)
+    #expect(partitions.commits(of: [0]).map(\.metadata) == ["base=6"])
+  }
+
+  @Test(
+    "the base is read from a commit's metadata as it is written",
+    arguments: [
+      ("base=0", 0), ("base=42", 42), ("", nil), ("something else", nil), ("base=", nil), ("base=x", nil),
+    ] as [(String, Int64?)])
+  func metadata(text: String, base: Int64?) {
+    #expect(LanePartitions.base(in: text) == base)
+  }
+
   @Test("lost while it is read, one keeps what it has and is read no more")
   func lostLater() throws {
     _ = partitions.assign(0, stored: nil, log: (0, 50))
