@@ -21,6 +21,9 @@ public struct KafkaLaneSettings: Sendable {
   public var bufferAge_ms = 5000
   public var breakerRecords = 1000
   public var breakerPercent = 50
+  /// Whether the process ends with the lane: then the consumer's handle is left to that end, as destroying one can hang in
+  /// librdkafka 2.0.2 after a rebalance.
+  public var endsProcess = false
   /// Committed offsets are reported at each flush, and at least so often.
   public var commitInterval_ms = 5000
 
@@ -91,6 +94,7 @@ struct KafkaLane: ~Copyable {
       log.warn("the group was not left in time: it will notice by itself", ["topic": settings.topic])
       consumer.abandon()
     }
+    if settings.endsProcess { consumer.abandon() }
     board.publish([], hasJoined: false)
     if let failure { throw failure }
   }

@@ -108,6 +108,7 @@ final class Daemon: Sendable {
     settings.bufferAge_ms = configuration.buffer.age_ms
     settings.breakerRecords = configuration.ingest.breakerRecords
     settings.breakerPercent = configuration.ingest.breakerPercent
+    settings.endsProcess = true
     let pipeline = Pipeline(store: store, clusterMap: clusterMap)
     let ingest = KafkaIngest()
     service.publish(.init(store: store, board: ingest.board, counters: pipeline.counters))

@@ -77,6 +77,11 @@ struct GroupTests {
           #expect(throws: Never.self) { try first.takeAssigned(event) }
         }))
     let second = try cluster.member("events", group: "batch")
+    // Destroying a handle after such a rebalance hangs now and then in librdkafka 2.0.2.
+    defer {
+      first.abandon()
+      second.abandon()
+    }
     for partition in 0..<4 { try cluster.fill("events", partition: Int32(partition), count: 10) }
     var hasMoved = false
     let deadline_ns = MonotonicClock.now_ns + 30_000_000_000
