@@ -24,7 +24,11 @@ struct RunTests {
     var seen = 0
     var steps: Set<Int> = []
     try daemon.reach("produced and applied") {
-      let body = try daemon.get("/v1/users/\(user)/sequence?groups=100000&behaviors=0").body
+      let reply = try daemon.get("/v1/users/\(user)/sequence?groups=100000&behaviors=0")
+      // A rebalance under load may refuse for a moment; it must not answer with less.
+      if reply.status == 503 { return false }
+      #expect(reply.status == 200, "\(reply.body)")
+      let body = reply.body
       let events = body.split(separator: #""events":"#).dropFirst().reduce(0) {
         $0 + (Int($1.prefix { $0.isNumber }) ?? 0)
       }
