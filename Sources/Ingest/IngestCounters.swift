@@ -7,6 +7,7 @@ public final class IngestCounters: Sendable {
   private let badCount = Atomic<UInt64>(0)
   private let unmappedCount = Atomic<UInt64>(0)
   private let erasureCount = Atomic<UInt64>(0)
+  private let refetchCount = Atomic<UInt64>(0)
   private let misplacedCount = Atomic<UInt64>(0)
   private let flushCount = Atomic<UInt64>(0)
   private let flushBytes = Atomic<UInt64>(0)
@@ -24,6 +25,8 @@ public final class IngestCounters: Sendable {
   public var erasures: UInt64 { erasureCount.load(ordering: .relaxed) }
   /// Users found on another partition than lookups will look at.
   public var misplacedUsers: UInt64 { misplacedCount.load(ordering: .relaxed) }
+  /// Gaps behind which records were read again.
+  public var refetches: UInt64 { refetchCount.load(ordering: .relaxed) }
   public var flushes: UInt64 { flushCount.load(ordering: .relaxed) }
   /// Bytes of the files that flushes wrote.
   public var flushed_bytes: UInt64 { flushBytes.load(ordering: .relaxed) }
@@ -41,6 +44,8 @@ public final class IngestCounters: Sendable {
     badCount.add(1, ordering: .relaxed)
     badReasons.add(reason)
   }
+
+  func addRefetch() { refetchCount.add(1, ordering: .relaxed) }
 
   func addFlush(bytes total: UInt64) {
     flushCount.add(1, ordering: .relaxed)

@@ -62,6 +62,9 @@ public final class Generation: Sendable {
   /// How many erased users' bytes may still be on the disk.
   public var pendingErasures: Int { erasures.count }
 
+  /// When the oldest of them was erased, Unix milliseconds; 0: before the state was opened; nil: there is none.
+  public var oldestErasure_ms: Int64? { erasures.oldest_ms }
+
   /// Takes the bytes of users who were erased before `time_ms` (Unix milliseconds) off the disk, by folding the files that may have them
   /// down to the last level. Returns how many users that were.
   @discardableResult

@@ -75,6 +75,14 @@ final class DaemonMetrics: Sendable {
     }
     writer.counter(
       "interestd_misplaced_users_total", "Users met on another partition than lookups ask.", counters.misplacedUsers)
+    writer.counter(
+      "interestd_refetched_gaps_total", "Gaps in a log behind which records were read again.", counters.refetches)
+    let problems = board.allProblems.map(\.problem)
+    for problem in PartitionBoard.Problem.allCases {
+      writer.gauge(
+        "interestd_problem", "1 where this keeps ingestion from going on.", problems.contains(problem) ? 1 : 0,
+        ["problem": problem.rawValue])
+    }
     writer.counter("interestd_flushes_total", "Buffers written.", counters.flushes)
     writer.counter("interestd_flushed_bytes_total", "Bytes of the files that flushes wrote.", counters.flushed_bytes)
     for status in board.all { write(&writer, status) }

@@ -89,8 +89,12 @@ let program = Program(
       "dump", summary: "print every user's full sequence",
       discussion:
         "Prints every user's sequence, uncut, one JSON object a line, in order of the user id's bytes: the same bytes "
-        + "for the same behaviors, however they came.",
-      options: [.text("state", "DIR", required: true, help: "the state directory")],
+        + "for the same behaviors, however they came. Partitions that the consumer group has given to another instance are "
+        + "left out.",
+      options: [
+        .text("state", "DIR", required: true, help: "the state directory"),
+        .flag("all-partitions", help: "also what is left of partitions that are another instance's now"),
+      ],
       examples: [Example("interestd dump --state ./state > sequences.jsonl", "all users")]),
     Command(
       "produce", summary: "publish behaviors from files to a Kafka topic",
