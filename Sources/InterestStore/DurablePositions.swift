@@ -58,10 +58,32 @@ public struct DurablePositions: Sendable {
   public var partitions: [PartitionOffsets] = []
   public var inputs: [InputPosition] = []
   public var deadLetters: DeadLetterPosition?
+  /// The partitions that the group has given this instance; nil: as before.
+  public var owned: [UInt16]?
+  /// Ids met since the last file, and those that no record can be a duplicate of any more.
+  public var duplicateIDs: [StoredIDs] = []
+  public var forgottenIDs: [StoredIDs] = []
 
   public init() {}
 
-  public var isEmpty: Bool { partitions.isEmpty && inputs.isEmpty && deadLetters == nil }
+  public var isEmpty: Bool {
+    partitions.isEmpty && inputs.isEmpty && deadLetters == nil && owned == nil && duplicateIDs.isEmpty
+      && forgottenIDs.isEmpty
+  }
+}
+
+/// Ids by which a partition's duplicates are told, as whoever tells them has encoded them.
+public struct StoredIDs: Equatable, Sendable {
+  public var partition: UInt16
+  /// The offset of the last of them; one piece of ids for each.
+  public var last: Int64
+  public var bytes: [UInt8]
+
+  public init(partition: UInt16, last: Int64, bytes: [UInt8] = []) {
+    self.partition = partition
+    self.last = last
+    self.bytes = bytes
+  }
 }
 
 /// Positions as stored: a version byte, then fixed-width numbers, least significant byte first.
@@ -70,6 +92,18 @@ enum PositionCodec {
 
   static func encode(_ numbers: UInt64...) -> [UInt8] {
     [version] + numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) } }
+  }
+
+  static func encode(_ numbers: [UInt16]) -> [UInt8] {
+    [version] + numbers.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }
+  }
+
+  /// Nil where the bytes are not a list of numbers.
+  static func list(_ bytes: UnsafeRawBufferPointer) -> [UInt16]? {
+    guard bytes.count % 2 == 1, bytes[0] == version else { return nil }
+    return (0..<bytes.count / 2).map {
+      UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 1 + 2 * $0, as: UInt16.self))
+    }
   }
 
   /// Nil where the bytes are not `count` numbers.

@@ -33,7 +33,7 @@ final class StoreMerge: MergeOperator {
         case .state: counted(scratch.fold(operands, rules))
         case .offsets: operands[PositionCodec.farthest(operands, rankedBy: 1, of: 2) ?? operands.count - 1]
         case .input: operands[PositionCodec.farthest(operands, rankedBy: 0, of: 4) ?? operands.count - 1]
-        case .deadLetters: operands[operands.count - 1]
+        case .latest: operands[operands.count - 1]
         }
       }
     }

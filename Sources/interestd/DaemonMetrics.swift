@@ -57,6 +57,9 @@ final class DaemonMetrics: Sendable {
     writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
     writer.counter(
       "interestd_damaged_merges_total", "Merges that met bytes which cannot be read.", generation.damagedMerges)
+    writer.gauge(
+      "interestd_erasures_pending", "Erased users whose bytes may still be on the disk.",
+      Double(generation.pendingErasures))
     writer.gauge("interestd_level0_files", "Files not yet compacted.", Double(generation.level0Files))
   }
 
@@ -64,6 +67,7 @@ final class DaemonMetrics: Sendable {
     writer.counter("interestd_behaviors_total", "Behaviors folded.", counters.behaviors)
     writer.counter(
       "interestd_unmapped_behaviors_total", "Behaviors of shops not in the cluster map.", counters.unmapped)
+    writer.counter("interestd_erasures_total", "Erase records applied.", counters.erasures)
     for reason in BadRecord.Reason.allCases {
       writer.counter(
         "interestd_bad_records_total", "Records put to the dead letters.", counters.bad(reason),
