@@ -124,6 +124,7 @@ let program = Program(
         .integer("seed", "SEED", in: 0...Int.max, default: 7, help: "another seed, other behaviors"),
         .number("late-share", "SHARE", in: 0...1, default: 0, help: "share of behaviors out of order"),
         .number("duplicate-share", "SHARE", in: 0...1, default: 0, help: "share of records that repeat an earlier one"),
+        .flag("event-ids", help: "give every behavior an event_id; with --duplicate-share there are some anyway"),
         .number("bad-share", "SHARE", in: 0...1, default: 0, help: "share of records that are bad in assorted ways"),
         .choice(
           "format", "FORMAT", of: ["json", "protobuf"], help: "of records for Kafka; a file's name tells its own"),
