@@ -12,6 +12,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var buffer = Buffer()
   public var memory = Memory()
   public var ingest = Ingest()
+  public var duplicates = Duplicates()
   public var kafka = Kafka()
   public var http = HTTP()
   public var log = Log()
@@ -46,6 +47,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var level0Files = 40
     public var breakerRecords = 1000
     public var breakerPercent = 50
+    public init() {}
+  }
+
+  public struct Duplicates: Equatable, Sendable {
+    public var offsets = 1_000_000
+    public var time_ms = 3_600_000
     public init() {}
   }
 

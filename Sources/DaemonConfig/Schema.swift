@@ -1,6 +1,6 @@
 /// Every key there is, in the order in which a configuration is printed. Defaults stand in `DaemonConfiguration`.
 enum Schema {
-  static let sections: [Section] = [top, state, buffer, memory, ingest, kafka, http, log]
+  static let sections: [Section] = [top, state, buffer, memory, ingest, duplicates, kafka, http, log]
 
   static let keys: [Key] = sections.flatMap(\.keys)
 
@@ -77,6 +77,19 @@ enum Schema {
       Key(
         "ingest.breaker_percent", \.ingest.breakerPercent, .integer(1...100),
         "More bad records than these, in percent, stop ingestion with an error: the input is not what it should be."),
+    ])
+
+  private static let duplicates = Section(
+    "duplicates",
+    "A behavior is a duplicate when an earlier record of the same user and event_id lies within both bounds. It is not counted.",
+    [
+      Key(
+        "duplicates.offsets", \.duplicates.offsets, .integer(0...2_000_000),
+        "So many offsets of the partition (in files: records). Up to 21 MB of memory per million. 0: nothing is a duplicate."
+      ),
+      Key(
+        "duplicates.time_ms", \.duplicates.time_ms, .integer(0...315_360_000_000, "of milliseconds"),
+        "So far apart in record timestamps at most; files have none."),
     ])
 
   private static let kafka = Section(

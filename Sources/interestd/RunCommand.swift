@@ -108,6 +108,7 @@ final class Daemon: Sendable {
     settings.bufferAge_ms = configuration.buffer.age_ms
     settings.breakerRecords = configuration.ingest.breakerRecords
     settings.breakerPercent = configuration.ingest.breakerPercent
+    settings.duplicates = configuration.duplicates.limits
     settings.minimumFree_bytes = UInt64(configuration.state.minimumFree_bytes)
     settings.erasure_ms = configuration.state.erasure_ms
     settings.endsProcess = true
