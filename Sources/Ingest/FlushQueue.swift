@@ -4,7 +4,7 @@ import Threads
 /// Full buffers on their way from a lane to its flusher, and what became durable on the way back. One lane, one flusher.
 final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mutex`
   private let mutex = Mutex()
-  private var waiting: [FoldBuffer] = []
+  private var waiting: [(buffer: FoldBuffer, letters: LetterReceipt?)] = []
   private var isFlushing = false
   private var isClosed = false
   private var isDraining = false
@@ -12,9 +12,11 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
   private var durable: [DurablePositions] = []
 
   /// The lane hands a buffer over, and does not touch it any more. The store's number of buffers bounds the queue.
-  func submit(_ buffer: FoldBuffer) {
+  ///
+  /// - Parameter letters: Dead letters that must be in their topic before the buffer is durable.
+  func submit(_ buffer: FoldBuffer, after letters: LetterReceipt? = nil) {
     mutex.withLock {
-      waiting.append(buffer)
+      waiting.append((buffer, letters))
       mutex.notifyAll()
     }
   }
@@ -41,6 +43,9 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
   /// Whether somebody waits for everything to be durable: the flusher waits for nothing else then.
   var isHurried: Bool { mutex.withLock { isClosed || isDraining } }
 
+  /// Whether nothing comes after what has been submitted.
+  var isEnding: Bool { mutex.withLock { isClosed } }
+
   var hasFailed: Bool { mutex.withLock { failure != nil } }
 
   /// Why the flusher gave up.
@@ -57,7 +62,7 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
   }
 
   /// The flusher waits for a buffer; nil is the end.
-  func next() -> FoldBuffer? {
+  func next() -> (buffer: FoldBuffer, letters: LetterReceipt?)? {
     mutex.withLock {
       while waiting.isEmpty && !isClosed { mutex.wait() }
       guard failure == nil, !waiting.isEmpty else { return nil }
@@ -101,9 +106,10 @@ struct FlusherThread: ~Copyable {
   ) {
     thread = Thread(name: "flusher") {
       var flusher = Flusher(generation)
-      while let buffer = queue.next() {
+      while let (buffer, letters) = queue.next() {
         let positions = buffer.positions
         do throws(StoreError) {
+          try letters?.wait(isEnding: { queue.isEnding || isStopping() }, isHurried: { queue.isHurried })
           try Self.flush(buffer, &flusher, { queue.isHurried || isStopping() }, onRetry)
         } catch {
           return queue.fail(error)

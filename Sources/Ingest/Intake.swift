@@ -12,7 +12,7 @@ struct Intake: ~Copyable {
   private let queue: FlushQueue
   private let counters: IngestCounters
   private var decoder: EventDecoder
-  private var letters: DeadLetters
+  private let letters: DeadLetters
   private var event = DecodedEvent()
   private(set) var buffer: FoldBuffer
   // Since the last `publishCounts`.
@@ -20,12 +20,19 @@ struct Intake: ~Copyable {
   private var unmapped: UInt64 = 0
   private var misplacedUsers: UInt64 = 0
 
-  init(_ pipeline: Pipeline, decoder: consuming EventDecoder, queue: FlushQueue) throws(IngestError) {
+  /// - Parameter letters: Where bad records go; nil: into the state's file.
+  init(
+    _ pipeline: Pipeline, decoder: consuming EventDecoder, queue: FlushQueue, letters: DeadLetters? = nil
+  ) throws(IngestError) {
     let generation = pipeline.store.generation
     let position: DeadLetterPosition
     do throws(StoreError) { position = try generation.deadLetterPosition() } catch { throw IngestError(error) }
     guard let buffer = generation.nextBuffer(isCancelled: { queue.hasFailed }) else { throw queue.error }
-    letters = try DeadLetters(path: pipeline.store.directory.deadLetters, from: position)
+    if let letters {
+      self.letters = letters
+    } else {
+      self.letters = .file(try DeadLetterFile(path: pipeline.store.directory.deadLetters, from: position))
+    }
     shops = pipeline.clusterMap.shops
     source = pipeline.store.identity.source
     counters = pipeline.counters
@@ -57,7 +64,7 @@ struct Intake: ~Copyable {
   /// Event time of the last record that was taken.
   var lastEvent_ms: Int64 { event.behavior.time_ms }
 
-  mutating func addDeadLetter(
+  func addDeadLetter(
     _ bad: BadRecord, _ origin: RecordOrigin, key: UnsafeRawBufferPointer? = nil, value: UnsafeRawBufferPointer?,
     value_bytes: UInt64? = nil, timestamp_ms: Int64 = -1
   ) throws(IngestError) {
@@ -82,11 +89,14 @@ struct Intake: ~Copyable {
   }
 
   private mutating func submit(_ positions: consuming DurablePositions) throws(IngestError) {
-    try letters.makeDurable()
+    let receipt = try letters.seal()
     positions.deadLetters = letters.position
     buffer.positions = positions
-    queue.submit(buffer)
+    queue.submit(buffer, after: receipt)
   }
+
+  /// Throws what keeps dead letters from being written.
+  func checkLetters() throws(IngestError) { try letters.check() }
 
   mutating func publishCounts() {
     counters.addBehaviors(behaviors, unmapped: unmapped, misplacedUsers: misplacedUsers)

@@ -24,6 +24,8 @@ public struct KafkaLaneSettings: Sendable {
   /// Whether the process ends with the lane: then the consumer's handle is left to that end, as destroying one can hang in
   /// librdkafka 2.0.2 after a rebalance.
   public var endsProcess = false
+  /// Where bad records go; nil: into the state's file.
+  public var deadLetters: DeadLetterTopic?
   /// Committed offsets are reported at each flush, and at least so often.
   public var commitInterval_ms = 5000
 
@@ -82,7 +84,7 @@ struct KafkaLane: ~Copyable {
     let decoder = EventDecoder(
       catalog: pipeline.store.identity.configuration.catalog, format: settings.format,
       maximumSkew_ms: settings.maximumSkew_ms, maximumRecordBytes: settings.record_bytes)
-    var intake = try Intake(pipeline, decoder: decoder, queue: queue)
+    var intake = try Intake(pipeline, decoder: decoder, queue: queue, letters: try outlet.map { .topic($0) })
     var failure: IngestError?
     do throws(IngestError) {
       while !isStopping() { try turn(consumer, &intake) }
@@ -99,6 +101,14 @@ struct KafkaLane: ~Copyable {
     if let failure { throw failure }
   }
 
+  private var outlet: DeadLetterOutlet? {
+    get throws(IngestError) {
+      guard var topic = settings.deadLetters else { return nil }
+      topic.endsProcess = settings.endsProcess
+      return try DeadLetterOutlet(topic, log, counters: pipeline.counters, isStopping: isStopping)
+    }
+  }
+
   /// One batch.
   private mutating func turn(_ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
     var events: [ConsumerEvent] = []
@@ -106,6 +116,7 @@ struct KafkaLane: ~Copyable {
     for event in events { try handle(event, consumer, &intake) }
     partitions.refresh(now_ms: WallClock.now_ms) { consumer.lastKnownEnd(Int32($0)) }
     intake.publishCounts()
+    try intake.checkLetters()
     let now_ns = MonotonicClock.now_ns
     if !partitions.isDirty { firstAppend_ns = now_ns }
     if partitions.isDirty && now_ns - firstAppend_ns >= UInt64(settings.bufferAge_ms) * 1_000_000 { try flush(&intake) }
