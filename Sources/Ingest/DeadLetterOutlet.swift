@@ -7,7 +7,6 @@ import Threads
 /// before the buffer that covers them becomes durable. Outages are waited for, within bounds where somebody waits for the end.
 final class DeadLetterOutlet: @unchecked Sendable {  // all below `mutex` is guarded by it; librdkafka is thread-safe
   let topic: DeadLetterTopic
-  private let log: Log
   private let counters: IngestCounters
   private let isStopping: @Sendable () -> Bool
   private let mutex = Mutex()
@@ -16,17 +15,15 @@ final class DeadLetterOutlet: @unchecked Sendable {  // all below `mutex` is gua
   private var batches = LetterBatches()
   private var failure: IngestError?
 
-  /// Of waiting for acknowledgements: while the process ends, and while a rebalance waits.
+  /// Of waiting for acknowledgements while the process ends; until then there is no bound.
   private static var ending_ns: UInt64 { 3_000_000_000 }
-  private static var hurried_ns: UInt64 { 30_000_000_000 }
-  private static var report_ns: UInt64 { 10_000_000_000 }
+  private static var report_ns: UInt64 { 5_000_000_000 }
   private static var pause_ns: UInt64 { 5_000_000 }
 
   init(
     _ topic: DeadLetterTopic, _ log: Log, counters: IngestCounters, isStopping: @escaping @Sendable () -> Bool
   ) throws(IngestError) {
     self.topic = topic
-    self.log = log
     self.counters = counters
     self.isStopping = isStopping
     do throws(KafkaError) {
@@ -92,11 +89,11 @@ final class DeadLetterOutlet: @unchecked Sendable {  // all below `mutex` is gua
   }
 
   fileprivate func wait(
-    through batch: Int, isEnding: () -> Bool, isHurried: () -> Bool
+    through batch: Int, isEnding: () -> Bool, onWaiting: (StoreError) -> Void
   ) throws(IngestError) {
     let start_ns = MonotonicClock.now_ns
     var reported_ns = start_ns
-    var hurried_ns: UInt64?
+    var ending_ns: UInt64?
     while true {
       let waiting = try mutex.withLock { () throws(IngestError) in
         try learn()
@@ -106,18 +103,16 @@ final class DeadLetterOutlet: @unchecked Sendable {  // all below `mutex` is gua
       }
       if waiting == 0 { return }
       let now_ns = MonotonicClock.now_ns
-      if isHurried() || isEnding() {
-        let since_ns = hurried_ns ?? now_ns
-        hurried_ns = since_ns
-        if now_ns - since_ns > (isEnding() ? Self.ending_ns : Self.hurried_ns) {
-          throw topic.error("\(waiting) letters are not acknowledged")
-        }
+      if isEnding() {
+        let since_ns = ending_ns ?? now_ns
+        ending_ns = since_ns
+        if now_ns - since_ns > Self.ending_ns { throw topic.error("\(waiting) letters are not acknowledged") }
       }
       if now_ns - reported_ns > Self.report_ns {
         reported_ns = now_ns
-        log.warn(
-          "waiting for the dead letters' topic",
-          ["topic": topic.name, "letters": waiting, "seconds": Int((now_ns - start_ns) / 1_000_000_000)])
+        let seconds = (now_ns - start_ns) / 1_000_000_000
+        let what = "topic \(topic.name) has not acknowledged \(waiting) dead letters for \(seconds) s"
+        onWaiting(StoreError(.storage, what, isRetryable: true))
       }
     }
   }
@@ -132,11 +127,11 @@ struct LetterReceipt: Sendable {
   ///
   /// - Parameters:
   ///   - isEnding: From then on waits a few seconds at most.
-  ///   - isHurried: From then on waits half a minute at most.
+  ///   - onWaiting: Told now and then while it takes long.
   /// - Throws: where a letter cannot be delivered, or was not in time: then the buffer must not become durable.
-  func wait(isEnding: () -> Bool, isHurried: () -> Bool) throws(StoreError) {
+  func wait(isEnding: () -> Bool, onWaiting: (StoreError) -> Void) throws(StoreError) {
     do throws(IngestError) {
-      try outlet.wait(through: batch, isEnding: isEnding, isHurried: isHurried)
+      try outlet.wait(through: batch, isEnding: isEnding, onWaiting: onWaiting)
     } catch { throw StoreError(.storage, error.message) }
   }
 }
