@@ -14,6 +14,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var ingest = Ingest()
   public var duplicates = Duplicates()
   public var kafka = Kafka()
+  public var deadLetters = DeadLetters()
   public var http = HTTP()
   public var log = Log()
 
@@ -69,6 +70,17 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public init() {}
   }
 
+  /// Where bad records of a topic go.
+  public struct DeadLetters: Equatable, Sendable {
+    public var sink = DeadLetterSink.topic
+    /// Empty: `kafka.topic` with `.dead` behind it.
+    public var topic = ""
+    public var retention_ms = 14 * 86_400_000
+    /// Of each partition.
+    public var retention_bytes = 1 << 30
+    public init() {}
+  }
+
   public struct HTTP: Equatable, Sendable {
     /// `host:port`, an IPv6 host in brackets; port 0: any free one.
     public var listen = "127.0.0.1:8080"
@@ -99,6 +111,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
     case ignore
   }
 
+  public enum DeadLetterSink: String, CaseIterable, Sendable {
+    case topic
+    /// `dead-letters.jsonl` in the state directory.
+    case file
+  }
+
   public enum LogLevel: String, CaseIterable, Sendable {
     case debug, info, warn, error
   }
@@ -109,6 +127,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
 }
 
 extension DaemonConfiguration {
+  /// The dead letters' topic that goes with `kafka.topic`.
+  public var deadLetterTopic: String { deadLetters.topic.isEmpty ? "\(kafka.topic).dead" : deadLetters.topic }
+
   /// What states are folded and read by. Of a tree that `validate()` accepts.
   public var stateConfiguration: StateConfiguration {
     StateConfiguration(catalog: behaviors, keptBehaviors: state.keptBehaviors, windows_days: state.windows_days)

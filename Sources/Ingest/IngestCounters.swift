@@ -14,6 +14,7 @@ public final class IngestCounters: Sendable {
   private let misplacedCount = Atomic<UInt64>(0)
   private let flushCount = Atomic<UInt64>(0)
   private let flushBytes = Atomic<UInt64>(0)
+  private let letterCount = Atomic<UInt64>(0)
   private let badReasons = ReasonCounters()
 
   public init() {}
@@ -39,6 +40,9 @@ public final class IngestCounters: Sendable {
   /// Bytes of the files that flushes wrote.
   public var flushed_bytes: UInt64 { flushBytes.load(ordering: .relaxed) }
 
+  /// Letters handed over to the dead letters' topic that it has not acknowledged.
+  public var lettersWaiting: UInt64 { letterCount.load(ordering: .relaxed) }
+
   public func bad(_ reason: BadRecord.Reason) -> UInt64 { badReasons.count(of: reason) }
 
   func addBehaviors(_ count: UInt64, unmapped: UInt64, misplacedUsers: UInt64) {
@@ -61,6 +65,8 @@ public final class IngestCounters: Sendable {
     badCount.add(1, ordering: .relaxed)
     badReasons.add(reason)
   }
+
+  func setLettersWaiting(_ count: Int) { letterCount.store(UInt64(count), ordering: .relaxed) }
 
   func addRefetch() { refetchCount.add(1, ordering: .relaxed) }
 

@@ -12,7 +12,7 @@ struct Intake: ~Copyable {
   private let queue: FlushQueue
   private let counters: IngestCounters
   private var decoder: EventDecoder
-  private var letters: DeadLetters
+  private let letters: DeadLetters
   private var event = DecodedEvent()
   private var windows: DuplicateWindows
   private(set) var buffer: FoldBuffer
@@ -23,14 +23,20 @@ struct Intake: ~Copyable {
   private var erasures: UInt64 = 0
   private var misplacedUsers: UInt64 = 0
 
+  /// - Parameter letters: Where bad records go; nil: into the state's file.
   init(
-    _ pipeline: Pipeline, decoder: consuming EventDecoder, duplicates: DuplicateLimits, queue: FlushQueue
+    _ pipeline: Pipeline, decoder: consuming EventDecoder, duplicates: DuplicateLimits, queue: FlushQueue,
+    letters: DeadLetters? = nil
   ) throws(IngestError) {
     let generation = pipeline.store.generation
     let position: DeadLetterPosition
     do throws(StoreError) { position = try generation.deadLetterPosition() } catch { throw IngestError(error) }
     guard let buffer = generation.nextBuffer(isCancelled: { queue.hasFailed }) else { throw queue.error }
-    letters = try DeadLetters(path: pipeline.store.directory.deadLetters, from: position)
+    if let letters {
+      self.letters = letters
+    } else {
+      self.letters = .file(try DeadLetterFile(path: pipeline.store.directory.deadLetters, from: position))
+    }
     shops = pipeline.clusterMap.shops
     source = pipeline.store.identity.source
     counters = pipeline.counters
@@ -89,10 +95,20 @@ struct Intake: ~Copyable {
     checkPlace(partition)
   }
 
+  /// Whether the last record that was taken erased its user.
+  var tookErasure: Bool {
+    @inline(__always) get { event.isErasure }
+  }
+
+  /// Tells the dead letters of the erasure that was just taken.
+  func addErasureMarker(_ origin: RecordOrigin, timestamp_ms: Int64) throws(IngestError) {
+    try letters.addErasure(of: event.user, origin, timestamp_ms: timestamp_ms)
+  }
+
   /// Event time of the last record that was taken.
   var lastEvent_ms: Int64 { event.behavior.time_ms }
 
-  mutating func addDeadLetter(
+  func addDeadLetter(
     _ bad: BadRecord, _ origin: RecordOrigin, key: UnsafeRawBufferPointer? = nil, value: UnsafeRawBufferPointer?,
     value_bytes: UInt64? = nil, timestamp_ms: Int64 = -1
   ) throws(IngestError) {
@@ -119,12 +135,15 @@ struct Intake: ~Copyable {
   }
 
   private mutating func submit(_ positions: consuming DurablePositions) throws(IngestError) {
-    try letters.makeDurable()
+    let receipt = try letters.seal()
     positions.deadLetters = letters.position
     windows.addNew(to: &positions)
     buffer.positions = positions
-    queue.submit(buffer)
+    queue.submit(buffer, after: receipt)
   }
+
+  /// Throws what keeps dead letters from being written.
+  func checkLetters() throws(IngestError) { try letters.check() }
 
   mutating func publishCounts() {
     counters.addBehaviors(behaviors, unmapped: unmapped, misplacedUsers: misplacedUsers)
