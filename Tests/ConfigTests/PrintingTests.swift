@@ -60,7 +60,7 @@ struct PrintingTests {
   func difficultTexts(text: String) throws {
     var configuration = DaemonConfiguration(behaviors: smallCatalog)
     configuration.clusterMap = text
-    configuration.kafka.properties["client.id"] = text
+    configuration.kafka.properties["client.rack"] = text
     let yaml = configuration.effectiveYAML
     #expect(try DaemonConfiguration.parse(yaml: yaml, file: "c") == configuration, "\(yaml)")
     let json = try JSONSerialization.jsonObject(with: Data(configuration.effectiveJSON.utf8)) as? [String: Any]

@@ -210,6 +210,19 @@ struct RefusalTests {
     #expect(refusal("http:\n  listen: \"\(address)\"\n  allow_remote: true\n") == nil)
   }
 
+  @Test(
+    "an advertised address is one that others can connect to, or none",
+    arguments: [
+      ("", true), ("10.0.0.5:8080", true), ("[2001:db8::1]:80", true), ("ranker-3.example:8080", true),
+      ("10.0.0.5:0", false), ("10.0.0.5", false), ("[fe80::1%eth0]:80", false), ("a b:80", false), ("::1:80", false),
+    ])
+  func advertising(address: String, isTaken: Bool) {
+    let message =
+      "c.yaml:2: http.advertise: needs host:port with a port from 1 to 65535, as in 10.0.0.5:8080 or "
+      + "ranker-3.example:8080; or nothing, not the text '\(address)'"
+    #expect(refusal("http: {advertise: \"\(address)\"}\n") == (isTaken ? nil : message))
+  }
+
   @Test("everything wrong is told at once, in the order of lines, twenty problems at most")
   func allProblems() {
     let several = refusal("kafka:\n  topic: [a]\n  group: \"\"\nlog: { level: x }\nnope1: 1\n")
