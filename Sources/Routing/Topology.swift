@@ -7,7 +7,7 @@ import Threads
 /// Asks the group, again and again, who owns which partition, on a thread of its own; and the topic how many partitions it has.
 ///
 /// What fails is logged once, until it works again; the last snapshot stays.
-public final class Topology: @unchecked Sendable {  // what is not constant or atomic is guarded by `mutex`, `thread` is the owner's
+public final class Topology: @unchecked Sendable {  // guarded by `mutex`, constant or atomic; `thread` is the owner's
   public struct Settings: Sendable {
     /// This instance's address: its own member's client id.
     public var instance: String

@@ -34,11 +34,14 @@ struct PrintingTests {
           group: interestd
           format: auto
           key: user
+          partitioner: murmur2
           max_skew_ms: 86400000
           properties: {}
         http:
           listen: "127.0.0.1:8080"
           allow_remote: false
+          advertise: ""
+          redirect: false
           maximum_connections: 1024
           request_deadline_ms: 10000
           idle_timeout_ms: 60000

@@ -47,7 +47,7 @@ struct RefusalTests {
   }
 
   static let httpKeys =
-    "http.xyzzy: unknown key; http has listen, allow_remote, maximum_connections, request_deadline_ms, idle_timeout_ms"
+    "http.xyzzy: unknown key; http has listen, allow_remote, advertise, redirect, maximum_connections, request_deadline_ms, idle_timeout_ms"
 
   @Test(
     "a value of another type or out of range is refused with what it must be",
@@ -99,11 +99,11 @@ struct RefusalTests {
       ("cluster_map: \"a\\0b\"", "cluster_map: needs a path of at most 4095 bytes, not the text 'a?b'"),
       (
         "kafka: 5",
-        "kafka: needs a map of keys (brokers, topic, group, format, key, max_skew_ms, properties), not a single value"
+        "kafka: needs a map of keys (brokers, topic, group, format, key, partitioner, max_skew_ms, properties), not a single value"
       ),
       (
         "kafka: [a]",
-        "kafka: needs a map of keys (brokers, topic, group, format, key, max_skew_ms, properties), not a list"
+        "kafka: needs a map of keys (brokers, topic, group, format, key, partitioner, max_skew_ms, properties), not a list"
       ),
     ])
   func wrongValue(line: String, message: String) {

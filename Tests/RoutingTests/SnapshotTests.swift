@@ -59,7 +59,9 @@ struct SnapshotTests {
     #expect(snapshot(state, [], after: before).owner(of: 1) == nil)
   }
 
-  @Test("what is read here and given to another instance is usurped, except by what the group does not tell while it rebalances")
+  @Test(
+    "what is read here and given to another instance is usurped, except by what the group does not tell while it rebalances"
+  )
   func usurped() {
     let members = [member("a", here, 0), member("b", there, 1, 2), member("c", "console", 3)]
     let topology = snapshot(.stable, members, owned: [0, 1, 3, 4])
