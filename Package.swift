@@ -41,6 +41,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// Lowest first: a target depends only on those above it.
 let modules: [Target] = [
   module("Threads"),
+  module("Failpoints"),
   module("Bytes", ["CXXHash", "CZlib"]),
   module("InterestModel", ["Bytes"]),
   module("InterestCodec", ["Bytes", "InterestModel", "CSimdJSON"]),
@@ -51,10 +52,14 @@ let modules: [Target] = [
   module("NearestName"),
   module("DaemonConfig", ["InterestModel", "NearestName", "CYAML"]),
   module("CommandLineArguments", ["NearestName"]),
-  module("InterestStore", ["Threads", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
+  module("InterestStore", ["Threads", "Failpoints", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
   module("Lookup", ["Bytes", "InterestModel", "InterestCodec", "InterestStore"]),
   module(
-    "Ingest", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Kafka", "Inputs", "Telemetry"]),
+    "Ingest",
+    [
+      "Threads", "Failpoints", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Kafka", "Inputs",
+      "Telemetry",
+    ]),
   module("Network", ["Threads", "Bytes", "CNet"]),
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
@@ -65,9 +70,7 @@ let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Kafka",
-    "Network",
-    "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
+    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])

@@ -1,4 +1,5 @@
 import Bytes
+import Failpoints
 import InterestCodec
 import InterestModel
 import InterestStore
@@ -15,6 +16,7 @@ struct Intake: ~Copyable {
   private let letters: DeadLetters
   private var event = DecodedEvent()
   private var windows: DuplicateWindows
+  private let passesFailpoint = Failpoints.isSet(.buffer)
   private(set) var buffer: FoldBuffer
   // Since the last `publishCounts`.
   private var behaviors: UInt64 = 0
@@ -72,6 +74,7 @@ struct Intake: ~Copyable {
       return nil
     }
     if event.eventID.count > 0 && isDuplicate(record, partition, offset) { return nil }
+    if passesFailpoint { _ = Failpoints.fails(at: .buffer) }
     let group = shops.group(of: event.behavior.shop)
     event.behavior.group = group
     behaviors &+= 1
@@ -113,6 +116,7 @@ struct Intake: ~Copyable {
     value_bytes: UInt64? = nil, timestamp_ms: Int64 = -1
   ) throws(IngestError) {
     counters.addBad(bad.reason)
+    _ = Failpoints.fails(at: .deadLetter)
     try letters.add(bad, origin, key: key, value: value, value_bytes: value_bytes, timestamp_ms: timestamp_ms)
   }
 
@@ -135,9 +139,11 @@ struct Intake: ~Copyable {
   }
 
   private mutating func submit(_ positions: consuming DurablePositions) throws(IngestError) {
+    _ = Failpoints.fails(at: .deadLettersSync)
     let receipt = try letters.seal()
     positions.deadLetters = letters.position
     windows.addNew(to: &positions)
+    _ = Failpoints.fails(at: .flush)
     buffer.positions = positions
     queue.submit(buffer, after: receipt)
   }

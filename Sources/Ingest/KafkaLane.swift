@@ -1,3 +1,4 @@
+import Failpoints
 import InterestCodec
 import InterestModel
 import InterestStore
@@ -157,6 +158,7 @@ struct KafkaLane: ~Copyable {
     var failure: IngestError?
     consumer.poll(timeout_ms: Self.poll_ms) { message in
       guard failure == nil, partitions.wants(message.partition, message.offset) else { return }
+      if Failpoints.fails(at: .record) { return }
       if partitions.isSuspect(message.partition, message.offset) && isGapLost(before: message, consumer) { return }
       do throws(IngestError) { try take(message, &intake) } catch { failure = error }
     } event: {
@@ -222,6 +224,7 @@ struct KafkaLane: ~Copyable {
     lastCommit_ns = MonotonicClock.now_ns
     let offsets = partitions.commits(of: partitions.owned)
     if offsets.isEmpty { return }
+    _ = Failpoints.fails(at: .commit)
     do throws(KafkaError) {
       try consumer.commit(offsets)
     } catch { log.warn("offsets are not committed", ["error": error.description]) }
