@@ -12,6 +12,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var buffer = Buffer()
   public var memory = Memory()
   public var ingest = Ingest()
+  public var duplicates = Duplicates()
   public var kafka = Kafka()
   public var deadLetters = DeadLetters()
   public var http = HTTP()
@@ -50,6 +51,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public init() {}
   }
 
+  public struct Duplicates: Equatable, Sendable {
+    public var offsets = 1_000_000
+    public var time_ms = 3_600_000
+    public init() {}
+  }
+
   public struct Kafka: Equatable, Sendable {
     /// Empty: not set.
     public var brokers = ""
@@ -58,6 +65,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var group = "interestd"
     public var format = RecordFormat.auto
     public var key = RecordKey.user
+    public var partitioner = RecordPartitioner.murmur2
     public var maxSkew_ms = 86_400_000
     public var properties = KafkaProperties()
     public init() {}
@@ -78,6 +86,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// `host:port`, an IPv6 host in brackets; port 0: any free one.
     public var listen = "127.0.0.1:8080"
     public var allowRemote = false
+    /// `host:port` by which others reach this instance; empty: the address of `listen`.
+    public var advertise = ""
+    public var redirect = false
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
@@ -108,6 +119,16 @@ public struct DaemonConfiguration: Equatable, Sendable {
     case topic
     /// `dead-letters.jsonl` in the state directory.
     case file
+  }
+
+  /// How the producers choose a record's partition by its key.
+  public enum RecordPartitioner: String, CaseIterable, Sendable {
+    /// The Java client's default.
+    case murmur2
+    /// librdkafka's default.
+    case crc32
+    /// Sarama's default.
+    case fnv1a
   }
 
   public enum LogLevel: String, CaseIterable, Sendable {

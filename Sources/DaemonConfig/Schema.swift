@@ -1,6 +1,6 @@
 /// Every key there is, in the order in which a configuration is printed. Defaults stand in `DaemonConfiguration`.
 enum Schema {
-  static let sections: [Section] = [top, state, buffer, memory, ingest, kafka, deadLetters, http, log]
+  static let sections: [Section] = [top, state, buffer, memory, ingest, duplicates, kafka, deadLetters, http, log]
 
   static let keys: [Key] = sections.flatMap(\.keys)
 
@@ -79,6 +79,19 @@ enum Schema {
         "More bad records than these, in percent, stop ingestion with an error: the input is not what it should be."),
     ])
 
+  private static let duplicates = Section(
+    "duplicates",
+    "A behavior is a duplicate when an earlier record of the same user and event_id lies within both bounds. It is not counted.",
+    [
+      Key(
+        "duplicates.offsets", \.duplicates.offsets, .integer(0...2_000_000),
+        "So many offsets of the partition (in files: records). Up to 21 MB of memory per million. 0: nothing is a duplicate."
+      ),
+      Key(
+        "duplicates.time_ms", \.duplicates.time_ms, .integer(0...315_360_000_000, "of milliseconds"),
+        "So far apart in record timestamps at most; files have none."),
+    ])
+
   private static let kafka = Section(
     "kafka", "Where behaviors come from when the daemon runs.",
     [
@@ -99,6 +112,13 @@ enum Schema {
         "user: a record whose key is not its user_id is bad, because a user must stay in one partition. ignore: do not look."
       ),
       Key(
+        "kafka.partitioner", \.kafka.partitioner, .choice,
+        """
+        How the producers choose a partition by the key, so that a lookup knows where a user is: murmur2 (the Java client), crc32 \
+        (librdkafka's default, consistent_random) or fnv1a (Sarama's default). Part of what a state is: another needs a new state \
+        directory. Without meaning where key is ignore.
+        """),
+      Key(
         "kafka.max_skew_ms", \.kafka.maxSkew_ms, .integer(0...31_536_000_000, "of milliseconds"),
         "An event may be so much later than its record's timestamp; beyond it, it is bad."),
       Key(
@@ -106,8 +126,8 @@ enum Schema {
         """
         librdkafka's own properties, passed through, as in { security.protocol: sasl_ssl, group.instance.id: feeder-1 }. \
         Secrets are better given by the environment: INTERESTD_KAFKA__PROPERTIES__SASL_PASSWORD is sasl.password. \
-        Those that the daemon depends on (bootstrap.servers, group.id, enable.auto.commit, enable.auto.offset.store, \
-        auto.offset.reset, enable.partition.eof, partition.assignment.strategy) are refused.
+        Those that the daemon depends on (bootstrap.servers, group.id, client.id, partitioner, enable.auto.commit, \
+        enable.auto.offset.store, auto.offset.reset, enable.partition.eof, partition.assignment.strategy) are refused.
         """),
     ])
 
@@ -141,6 +161,16 @@ enum Schema {
       Key(
         "http.allow_remote", \.http.allowRemote, .bool,
         "Whether listen may be an address that other machines reach: there is no authentication."),
+      Key(
+        "http.advertise", \.http.advertise, .advertised,
+        """
+        The address, as host:port, by which clients and the group's other instances reach this one: its member's client id in \
+        Kafka. Empty: the address it listens on; of all interfaces (0.0.0.0, [::]) the host's name.
+        """),
+      Key(
+        "http.redirect", \.http.redirect, .bool,
+        "Whether a lookup of a user of another instance is answered with its address (307) instead of being forwarded to it."
+      ),
       Key(
         "http.maximum_connections", \.http.maximumConnections, .integer(1...1_000_000),
         "Connections at a time; further ones wait to be accepted."),

@@ -21,6 +21,7 @@ public struct KafkaLaneSettings: Sendable {
   public var bufferAge_ms = 5000
   public var breakerRecords = 1000
   public var breakerPercent = 50
+  public var duplicates = DuplicateLimits()
   /// Whether the process ends with the lane: then the consumer's handle is left to that end, as destroying one can hang in
   /// librdkafka 2.0.2 after a rebalance.
   public var endsProcess = false
@@ -99,7 +100,9 @@ struct KafkaLane: ~Copyable {
     let decoder = EventDecoder(
       catalog: pipeline.store.identity.configuration.catalog, format: settings.format,
       maximumSkew_ms: settings.maximumSkew_ms, maximumRecordBytes: settings.record_bytes)
-    var intake = try Intake(pipeline, decoder: decoder, queue: queue, letters: try outlet.map { .topic($0) })
+    var intake = try Intake(
+      pipeline, decoder: decoder, duplicates: settings.duplicates, queue: queue,
+      letters: try outlet.map { .topic($0) })
     var failure: IngestError?
     do throws(IngestError) {
       while !isStopping() { try turn(consumer, &intake) }
@@ -166,7 +169,7 @@ struct KafkaLane: ~Copyable {
   private mutating func take(_ message: borrowing Message, _ intake: inout Intake) throws(IngestError) {
     let record = EventRecord(
       value: message.value, key: message.key, checksKey: settings.checksKey, timestamp_ms: message.timestamp_ms)
-    let bad = intake.take(record, partition: UInt16(truncatingIfNeeded: message.partition))
+    let bad = intake.take(record, partition: UInt16(truncatingIfNeeded: message.partition), offset: message.offset)
     if let bad { try addDeadLetter(bad, message, &intake) } else if intake.tookErasure { try mark(message, intake) }
     let trip = partitions.apply(
       message.partition, message.offset, timestamp_ms: message.timestamp_ms,
