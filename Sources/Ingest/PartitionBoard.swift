@@ -60,13 +60,14 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
 
   public var all: [PartitionStatus] { mutex.withLock { statuses } }
 
-  /// The first of `partitions` of which lookups cannot be answered, and its status; no status where it is not owned.
+  /// The first of `partitions` of which lookups cannot be answered, and its status; no status where it is not owned. Before a partition is
+  /// live its state has less than an owner before this one has answered with: that would be a wrong answer, not an older one.
   public func firstUnserved(in partitions: Range<UInt16>) -> (partition: UInt16, status: PartitionStatus?)? {
     mutex.withLock {
       var expected = partitions.lowerBound
       for status in statuses where partitions.contains(status.partition) {
         if status.partition != expected { return (expected, nil) }
-        if status.state == .lostHistory || status.state == .assigned { return (expected, status) }
+        if status.state != .live && status.state != .revoking { return (expected, status) }
         expected += 1
       }
       return expected == partitions.upperBound ? nil : (expected, nil)

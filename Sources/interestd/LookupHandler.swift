@@ -139,7 +139,7 @@ final class LookupHandler: HTTPHandler {
       response.failUnavailable(
         retryAfter_s: status.state == .lostHistory ? 60 : 1,
         "not served: "
-          + (status.message.isEmpty ? "partition \(partition) is \(status.state.rawValue)" : status.message))
+          + (status.message.isEmpty ? status.progress : status.message))
     } else if partitions.count == 1, let topology = backend.topology {
       route(partition, topology, request, &response)
     } else {

@@ -50,11 +50,13 @@ final class LookupService: Sendable {
     if !board.isJoined { return "joining the consumer group" }
     let waiting = board.all.filter { $0.state != .live }
     return waiting.prefix(20).map { status in
-      status.message.isEmpty
-        ? "partition \(status.partition) is \(status.state.rawValue): \(status.applied) of \(status.end)"
-        : status.message
+      status.message.isEmpty ? status.progress : status.message
     }.joined(separator: "; ")
   }
+}
+
+extension PartitionStatus {
+  var progress: String { "partition \(partition) is \(state.rawValue): \(applied) of \(end)" }
 }
 
 /// Replies by status class.
