@@ -1,19 +1,5 @@
 import Threads
 
-/// Where a partition is in its life on this instance.
-public enum PartitionState: String, CaseIterable, Sendable, BitwiseCopyable {
-  /// Given by the group; its place in the log is being looked up.
-  case assigned
-  /// Read from the stored offset towards the end that was seen at assignment.
-  case catchingUp = "catching_up"
-  /// Applied up to that end at least.
-  case live
-  /// Being flushed before it is given back.
-  case revoking
-  /// Kafka no longer holds what is needed: nothing is served.
-  case lostHistory = "lost_history"
-}
-
 /// What is known of one owned partition.
 public struct PartitionStatus: Equatable, Sendable {
   public var partition: UInt16
@@ -28,6 +14,8 @@ public struct PartitionStatus: Equatable, Sendable {
   public var lastApplied_ms: Int64 = 0
   /// The event time of the last behavior applied, Unix milliseconds; 0: none yet.
   public var lastEvent_ms: Int64 = 0
+  /// Whether everything up to the end seen at assignment is applied: before that, it has less than its last owner has answered with.
+  public var isWhole = true
   /// What to do, in a state that needs it.
   public var message: String = ""
 
@@ -40,6 +28,9 @@ public struct PartitionStatus: Equatable, Sendable {
   }
 
   public var lag: Int64 { max(end - applied, 0) }
+
+  /// Whether lookups are answered from it. What was stopped is not going to be whole: it answers with what it has.
+  public var isAnswered: Bool { state.isServed && (isWhole || state == .stopped) }
 }
 
 /// The owned partitions as the lane last told them: what readiness, metrics and lookups go by.
@@ -47,8 +38,28 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
   private let mutex = Mutex()
   private var statuses: [PartitionStatus] = []
   private var hasJoined = false
+  private var problems: [Problem: String] = [:]
+
+  /// What keeps all partitions from going on, until its cause goes away.
+  public enum Problem: String, CaseIterable, Sendable {
+    /// A buffer cannot be written.
+    case flush
+    /// The volume has too little room: nothing is read.
+    case disk
+    /// Stored bytes cannot be read.
+    case storage
+  }
 
   public init() {}
+
+  /// In words for whoever runs it; nil where the cause went away.
+  public func set(_ problem: Problem, _ what: String?) { mutex.withLock { problems[problem] = what } }
+
+  /// In the order of `Problem`.
+  public var allProblems: [(problem: Problem, what: String)] {
+    let problems = mutex.withLock { self.problems }
+    return Problem.allCases.compactMap { problem in problems[problem].map { (problem, $0) } }
+  }
 
   /// Partitions ascending.
   func publish(_ statuses: [PartitionStatus], hasJoined: Bool) {
@@ -60,14 +71,13 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
 
   public var all: [PartitionStatus] { mutex.withLock { statuses } }
 
-  /// The first of `partitions` of which lookups cannot be answered, and its status; no status where it is not owned. Before a partition is
-  /// live its state has less than an owner before this one has answered with: that would be a wrong answer, not an older one.
+  /// The first of `partitions` of which lookups cannot be answered, and its status; no status where it is not owned.
   public func firstUnserved(in partitions: Range<UInt16>) -> (partition: UInt16, status: PartitionStatus?)? {
     mutex.withLock {
       var expected = partitions.lowerBound
       for status in statuses where partitions.contains(status.partition) {
         if status.partition != expected { return (expected, nil) }
-        if status.state != .live && status.state != .revoking { return (expected, status) }
+        if !status.isAnswered { return (expected, status) }
         expected += 1
       }
       return expected == partitions.upperBound ? nil : (expected, nil)
@@ -78,8 +88,10 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
     mutex.withLock { statuses.first { $0.partition == partition } }
   }
 
-  /// Ready: the group has been joined and every owned partition is live.
-  public var isReady: Bool { mutex.withLock { hasJoined && statuses.allSatisfy { $0.state == .live } } }
+  /// Ready: the group has been joined, every owned partition is live, and nothing is in the way.
+  public var isReady: Bool {
+    mutex.withLock { hasJoined && problems.isEmpty && statuses.allSatisfy { $0.state == .live } }
+  }
 
   /// Whether the group has given an assignment yet, be it empty.
   public var isJoined: Bool { mutex.withLock { hasJoined } }

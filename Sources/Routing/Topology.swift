@@ -31,6 +31,7 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
   private let settings: Settings
   private let log: Log
   private let owned: @Sendable () -> [UInt16]
+  private let counted: @Sendable (Int) -> Void
   private let started_ns = MonotonicClock.now_ns
   private let mutex = Mutex()
   private var snapshot: TopologySnapshot
@@ -42,11 +43,17 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
 
   /// Starts to ask.
   ///
-  /// - Parameter owned: The partitions that are read here at present.
-  public init(_ settings: Settings, log: Log, owned: @escaping @Sendable () -> [UInt16]) {
+  /// - Parameters:
+  ///   - owned: The partitions that are read here at present.
+  ///   - counted: Told how many partitions the topic has, each time that is asked.
+  public init(
+    _ settings: Settings, log: Log, owned: @escaping @Sendable () -> [UInt16],
+    counted: @escaping @Sendable (Int) -> Void = { _ in }
+  ) {
     self.settings = settings
     self.log = log
     self.owned = owned
+    self.counted = counted
     snapshot = TopologySnapshot(instance: settings.instance)
     thread = Thread(name: "topology") { [self] in run() }
   }
@@ -106,7 +113,10 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
         usurpation.store(!next.usurped.isEmpty, ordering: .relaxed)
       }
       if mutex.withLock({ isStopping }) { break }
-      if let count = asking.partitionCount() { mutex.withLock { partitions = count } }
+      if let count = asking.partitionCount() {
+        mutex.withLock { partitions = count }
+        counted(count)
+      }
       if !rest(since: started_ns) { break }
     }
     asking.end()

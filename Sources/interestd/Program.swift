@@ -24,6 +24,7 @@ private let partitioner = Option.choice(
   help:
     "how keys choose partitions, as the daemon's kafka.partitioner: the Java client's, librdkafka's or Sarama's default"
 )
+private let group = Option.text("group", "GROUP", help: "the daemon's consumer group (kafka.group)")
 private let topic = Option.text("topic", "TOPIC", help: "the topic of behaviors (kafka.topic)")
 
 let program = Program(
@@ -63,7 +64,7 @@ let program = Program(
         "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
         + "while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
       options: [
-        config, brokers, topic, .text("group", "GROUP", help: "the consumer group (kafka.group)"), clusterMap, state,
+        config, brokers, topic, group, clusterMap, state,
         http,
       ],
       examples: [
@@ -94,8 +95,12 @@ let program = Program(
       "dump", summary: "print every user's full sequence",
       discussion:
         "Prints every user's sequence, uncut, one JSON object a line, in order of the user id's bytes: the same bytes "
-        + "for the same behaviors, however they came.",
-      options: [.text("state", "DIR", required: true, help: "the state directory")],
+        + "for the same behaviors, however they came. Partitions that the consumer group has given to another instance are "
+        + "left out.",
+      options: [
+        .text("state", "DIR", required: true, help: "the state directory"),
+        .flag("all-partitions", help: "also what is left of partitions that are another instance's now"),
+      ],
       examples: [Example("interestd dump --state ./state > sequences.jsonl", "all users")]),
     Command(
       "produce", summary: "publish behaviors from files to a Kafka topic",
@@ -113,6 +118,25 @@ let program = Program(
         Example("interestd produce --brokers 127.0.0.1:9092 --topic behaviors behaviors.jsonl.gz", "publishes a file")
       ]),
     Command(
+      "redrive", summary: "send dead letters back to their topic",
+      discussion:
+        "Reads the dead letters' topic from where the last redrive ended, and sends back what is a good record under the "
+        + "configuration as it is now; the daemon then counts it as a new one. Letters that are still bad go to the end of the "
+        + "dead letters, those of users who were erased since are dropped. Each step is one transaction: stopped or killed at any "
+        + "moment and run again, no letter is lost or sent twice.",
+      options: [
+        config, brokers, topic, group, .flag("dry-run", help: "only tell what would be done"), json,
+      ],
+      examples: [Example("interestd redrive --config interestd.yaml --dry-run", "tells what could be sent back")]),
+    Command(
+      "erase", summary: "erase users: have everything of them forgotten",
+      discussion:
+        "Publishes an erase record for each user. Once the daemon has applied it, everything of the user before it is gone, in "
+        + "every later replay as well; what comes after it counts.",
+      arguments: [Argument("USER", .repeated(minimum: 1), help: "a user's id")],
+      options: [config, brokers, topic, json],
+      examples: [Example("interestd erase 1062 --config interestd.yaml", "erases a user")]),
+    Command(
       "synth", summary: "generate synthetic behaviors",
       discussion:
         "Generates behaviors of users and shops that follow power laws, with a cluster map and a configuration for "
@@ -125,6 +149,7 @@ let program = Program(
         .integer("seed", "SEED", in: 0...Int.max, default: 7, help: "another seed, other behaviors"),
         .number("late-share", "SHARE", in: 0...1, default: 0, help: "share of behaviors out of order"),
         .number("duplicate-share", "SHARE", in: 0...1, default: 0, help: "share of records that repeat an earlier one"),
+        .flag("event-ids", help: "give every behavior an event_id; with --duplicate-share there are some anyway"),
         .number("bad-share", "SHARE", in: 0...1, default: 0, help: "share of records that are bad in assorted ways"),
         .choice(
           "format", "FORMAT", of: ["json", "protobuf"], help: "of records for Kafka; a file's name tells its own"),
