@@ -115,6 +115,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
     case ignore
   }
 
+  public enum DeadLetterSink: String, CaseIterable, Sendable {
+    case topic
+    /// `dead-letters.jsonl` in the state directory.
+    case file
+  }
+
   /// How the producers choose a record's partition by its key.
   public enum RecordPartitioner: String, CaseIterable, Sendable {
     /// The Java client's default.
@@ -123,12 +129,6 @@ public struct DaemonConfiguration: Equatable, Sendable {
     case crc32
     /// Sarama's default.
     case fnv1a
-  }
-
-  public enum DeadLetterSink: String, CaseIterable, Sendable {
-    case topic
-    /// `dead-letters.jsonl` in the state directory.
-    case file
   }
 
   public enum LogLevel: String, CaseIterable, Sendable {

@@ -31,7 +31,7 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
   private let settings: Settings
   private let log: Log
   private let owned: @Sendable () -> [UInt16]
-  private let counted: @Sendable (Int) -> Void
+  private let heardPartitions: @Sendable (Int) -> Void
   private let started_ns = MonotonicClock.now_ns
   private let mutex = Mutex()
   private var snapshot: TopologySnapshot
@@ -45,15 +45,15 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
   ///
   /// - Parameters:
   ///   - owned: The partitions that are read here at present.
-  ///   - counted: Told how many partitions the topic has, each time that is asked.
+  ///   - heardPartitions: Told how many partitions the topic has, each time it says so.
   public init(
     _ settings: Settings, log: Log, owned: @escaping @Sendable () -> [UInt16],
-    counted: @escaping @Sendable (Int) -> Void = { _ in }
+    heardPartitions: @escaping @Sendable (Int) -> Void = { _ in }
   ) {
     self.settings = settings
     self.log = log
     self.owned = owned
-    self.counted = counted
+    self.heardPartitions = heardPartitions
     snapshot = TopologySnapshot(instance: settings.instance)
     thread = Thread(name: "topology") { [self] in run() }
   }
@@ -115,7 +115,7 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
       if mutex.withLock({ isStopping }) { break }
       if let count = asking.partitionCount() {
         mutex.withLock { partitions = count }
-        counted(count)
+        heardPartitions(count)
       }
       if !rest(since: started_ns) { break }
     }

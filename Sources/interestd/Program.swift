@@ -19,12 +19,12 @@ private let queryOptions: [Option] = [
 ]
 
 private let brokers = Option.text("brokers", "HOST:PORT,...", help: "the Kafka brokers to ask first (kafka.brokers)")
+private let group = Option.text("group", "GROUP", help: "the daemon's consumer group (kafka.group)")
 private let partitioner = Option.choice(
   "partitioner", "NAME", of: ["murmur2", "crc32", "fnv1a"], default: "murmur2",
   help:
     "how keys choose partitions, as the daemon's kafka.partitioner: the Java client's, librdkafka's or Sarama's default"
 )
-private let group = Option.text("group", "GROUP", help: "the daemon's consumer group (kafka.group)")
 private let topic = Option.text("topic", "TOPIC", help: "the topic of behaviors (kafka.topic)")
 
 let program = Program(

@@ -139,9 +139,10 @@ final class Daemon: Sendable {
     let settings = Topology.Settings(
       instance: instance, group: configuration.kafka.group, topic: configuration.kafka.topic,
       configuration: configuration.connection)
+    let board = ingest.board
     return Topology(settings, log: log) {
-      ingest.board.all.filter(\.state.isRead).map(\.partition)
-    } counted: {
+      board.all.filter(\.state.isRead).map(\.partition)
+    } heardPartitions: {
       ingest.noticePartitions($0, of: lane)
     }
   }
