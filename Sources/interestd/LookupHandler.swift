@@ -80,6 +80,9 @@ final class LookupHandler: HTTPHandler {
       }
       try UserLookup.check(user: user)
       guard isHere(user, backend, request, &response) else { return }
+      if backend.store.generation.hasMisplacedUsers {
+        try owned.lookup.checkPlace(of: user, hasAll: backend.hasAllPartitions)
+      }
       try checkGeneration(request, backend)
       try owned.lookup.writeJSON(user: user, query, into: &response.body)
       response.body.append("\n")

@@ -18,6 +18,12 @@ final class LookupService: Sendable {
     let counters: IngestCounters
     /// Who owns the partitions that are not here; without one, all are.
     var topology: Topology?
+
+    /// Whether lookups are answered from all partitions here.
+    var hasAllPartitions: Bool {
+      guard let board else { return true }
+      return board.firstUnserved(in: 0..<UInt16(truncatingIfNeeded: store.identity.source.partitionCount)) == nil
+    }
   }
 
   private let mutex = Mutex()
