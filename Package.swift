@@ -94,7 +94,7 @@ let testTargets: [Target] = [
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
   tests("RoutingTests", ["Routing", "Kafka", "Network", "Telemetry", "Threads"]),
   tests("SynthTests", ["Synth", "Bytes", "InterestModel", "InterestCodec", "DaemonConfig"]),
-  tests("EndToEndTests", ["Kafka"]),
+  tests("EndToEndTests", ["Bytes", "Kafka"]),
 ]
 
 let package = Package(

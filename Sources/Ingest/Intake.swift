@@ -3,6 +3,8 @@ import Failpoints
 import InterestCodec
 import InterestModel
 import InterestStore
+import Telemetry
+import Threads
 
 /// What every lane does with a record, whatever it came from: decode, map the shop to its group, append to the fold buffer, or put
 /// it to the dead letters. Owned by one lane.
@@ -24,6 +26,9 @@ struct Intake: ~Copyable {
   private var duplicates: UInt64 = 0
   private var erasures: UInt64 = 0
   private var misplacedUsers: UInt64 = 0
+  private var misplaced = MisplacedUsers()
+  /// Such users are in the buffer, and no file says so yet.
+  private var hasMisplacedUsers = false
 
   /// - Parameter letters: Where bad records go; nil: into the state's file.
   init(
@@ -143,6 +148,8 @@ struct Intake: ~Copyable {
     let receipt = try letters.seal()
     positions.deadLetters = letters.position
     windows.addNew(to: &positions)
+    positions.hasMisplacedUsers = hasMisplacedUsers
+    hasMisplacedUsers = false
     _ = Failpoints.fails(at: .flush)
     buffer.positions = positions
     queue.submit(buffer, after: receipt)
@@ -159,7 +166,26 @@ struct Intake: ~Copyable {
 
   /// A user on another partition than a lookup would ask is not found: told once per user and buffer.
   private mutating func checkPlace(_ partition: UInt16) {
-    if !source.partitions(of: event.user).contains(partition) { misplacedUsers &+= 1 }
+    if !source.partitions(of: event.user).contains(partition) { notePlace(partition) }
+  }
+
+  @inline(never)
+  private mutating func notePlace(_ partition: UInt16) {
+    misplacedUsers &+= 1
+    hasMisplacedUsers = true
+    // Lookups know at once, and the next file keeps it.
+    generation.noteMisplacedUsers()
+    guard case .kafka(_, _, let count, let partitioner) = source else { return }
+    misplaced.count(
+      .init(
+        user: String(decoding: event.user.prefix(64), as: UTF8.self), seen: partition,
+        expected: source.partitions(of: event.user).lowerBound,
+        others: partitioner.others(placing: event.user, on: partition, of: count)))
+  }
+
+  mutating func reportMisplaced(to log: Log) {
+    guard case .kafka(_, _, _, let partitioner) = source else { return }
+    misplaced.report(to: log, partitioner: partitioner.rawValue, now_ns: MonotonicClock.now_ns)
   }
 }
 

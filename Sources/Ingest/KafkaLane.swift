@@ -139,6 +139,7 @@ struct KafkaLane: ~Copyable {
     if let reason = refusal.take() { try refuseAll(reason, consumer) }
     partitions.refresh(now_ms: WallClock.now_ms) { consumer.lastKnownEnd(Int32($0)) }
     intake.publishCounts()
+    intake.reportMisplaced(to: log)
     try intake.checkLetters()
     let now_ns = MonotonicClock.now_ns
     if !partitions.isDirty { firstAppend_ns = now_ns }

@@ -4,6 +4,7 @@ import Glibc
 import InterestCodec
 import InterestModel
 import RocksDB
+import Synchronization
 import Threads
 
 /// A complete set of states under one cluster map and one state configuration: a column family, and the buffers before it.
@@ -18,6 +19,7 @@ public final class Generation: Sendable {
   private let options: Options
   private let merge: StoreMerge
   let erasures: PendingErasures
+  let misplaced = Atomic<Bool>(false)
   private let limits: StoreLimits
   /// One ingestion at a time: the snapshot taken after it must hold no other buffer's file.
   private let ingestion = Mutex()

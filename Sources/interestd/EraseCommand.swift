@@ -21,7 +21,7 @@ struct EraseCommand {
       throw SetupError("'\(user.prefix(32))' is no user id: it has \(user.utf8.count) bytes, and 1 to 255 are allowed")
     }
     let configuration = try DaemonConfiguration.load(arguments, needs: [.brokers, .topic])
-    let producer = try Producer(configuration.connection, keepsDeliveries: true)
+    let producer = try Producer(configuration.connection.choosing(configuration.partitioner), keepsDeliveries: true)
     defer { producer.abandon() }
     let partitions = try producer.partitionCount(of: configuration.kafka.topic, timeout_ms: Self.request_ms)
     let source = StateSource.kafka(
