@@ -88,6 +88,7 @@ let testTargets: [Target] = [
   tests("TelemetryTests", ["Telemetry"]),
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
+  tests("SimulationTests", ["Bytes", "InterestModel", "InterestCodec", "InterestStore", "Ingest", "Kafka", "RocksDB"]),
   tests("SynthTests", ["Synth", "Bytes", "InterestModel", "InterestCodec", "DaemonConfig"]),
   tests("EndToEndTests", ["Kafka"]),
 ]
