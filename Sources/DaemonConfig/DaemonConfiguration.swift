@@ -12,7 +12,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var buffer = Buffer()
   public var memory = Memory()
   public var ingest = Ingest()
+  public var duplicates = Duplicates()
   public var kafka = Kafka()
+  public var deadLetters = DeadLetters()
   public var http = HTTP()
   public var log = Log()
 
@@ -23,6 +25,8 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// Empty: not set.
     public var directory = ""
     public var keptBehaviors = 32
+    public var erasure_ms = 600_000
+    public var minimumFree_bytes = 512 << 20
     public var windows_days = [1, 7, 30]
     public init() {}
   }
@@ -47,6 +51,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public init() {}
   }
 
+  public struct Duplicates: Equatable, Sendable {
+    public var offsets = 1_000_000
+    public var time_ms = 3_600_000
+    public init() {}
+  }
+
   public struct Kafka: Equatable, Sendable {
     /// Empty: not set.
     public var brokers = ""
@@ -57,6 +67,17 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var key = RecordKey.user
     public var maxSkew_ms = 86_400_000
     public var properties = KafkaProperties()
+    public init() {}
+  }
+
+  /// Where bad records of a topic go.
+  public struct DeadLetters: Equatable, Sendable {
+    public var sink = DeadLetterSink.topic
+    /// Empty: `kafka.topic` with `.dead` behind it.
+    public var topic = ""
+    public var retention_ms = 14 * 86_400_000
+    /// Of each partition.
+    public var retention_bytes = 1 << 30
     public init() {}
   }
 
@@ -90,6 +111,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
     case ignore
   }
 
+  public enum DeadLetterSink: String, CaseIterable, Sendable {
+    case topic
+    /// `dead-letters.jsonl` in the state directory.
+    case file
+  }
+
   public enum LogLevel: String, CaseIterable, Sendable {
     case debug, info, warn, error
   }
@@ -100,6 +127,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
 }
 
 extension DaemonConfiguration {
+  /// The dead letters' topic that goes with `kafka.topic`.
+  public var deadLetterTopic: String { deadLetters.topic.isEmpty ? "\(kafka.topic).dead" : deadLetters.topic }
+
   /// What states are folded and read by. Of a tree that `validate()` accepts.
   public var stateConfiguration: StateConfiguration {
     StateConfiguration(catalog: behaviors, keptBehaviors: state.keptBehaviors, windows_days: state.windows_days)

@@ -1,6 +1,6 @@
 /// Every key there is, in the order in which a configuration is printed. Defaults stand in `DaemonConfiguration`.
 enum Schema {
-  static let sections: [Section] = [top, state, buffer, memory, ingest, kafka, http, log]
+  static let sections: [Section] = [top, state, buffer, memory, ingest, duplicates, kafka, deadLetters, http, log]
 
   static let keys: [Key] = sections.flatMap(\.keys)
 
@@ -31,6 +31,12 @@ enum Schema {
       Key(
         "state.windows_days", \.state.windows_days, .ascending(1...32, atMost: 8),
         "Events are also counted in these windows, in days back from the user's newest event."),
+      Key(
+        "state.erasure_ms", \.state.erasure_ms, .integer(1000...2_592_000_000, "of milliseconds"),
+        "An erased user is gone from lookups at once, and from the disk within this time."),
+      Key(
+        "state.minimum_free_bytes", \.state.minimumFree_bytes, .integer(0...(1 << 50), "of bytes"),
+        "Ingestion pauses while the volume has less room than this; lookups go on. 0: never."),
     ])
 
   private static let buffer = Section(
@@ -73,6 +79,19 @@ enum Schema {
         "More bad records than these, in percent, stop ingestion with an error: the input is not what it should be."),
     ])
 
+  private static let duplicates = Section(
+    "duplicates",
+    "A behavior is a duplicate when an earlier record of the same user and event_id lies within both bounds. It is not counted.",
+    [
+      Key(
+        "duplicates.offsets", \.duplicates.offsets, .integer(0...2_000_000),
+        "So many offsets of the partition (in files: records). Up to 21 MB of memory per million. 0: nothing is a duplicate."
+      ),
+      Key(
+        "duplicates.time_ms", \.duplicates.time_ms, .integer(0...315_360_000_000, "of milliseconds"),
+        "So far apart in record timestamps at most; files have none."),
+    ])
+
   private static let kafka = Section(
     "kafka", "Where behaviors come from when the daemon runs.",
     [
@@ -81,7 +100,7 @@ enum Schema {
         "The brokers to ask first, as host:port,host:port. Flag: --brokers."),
       Key(
         "kafka.topic", \.kafka.topic, .topic,
-        "The topic of behaviors. Bad records go to dead-letters.jsonl in the state directory. Flag: --topic."),
+        "The topic of behaviors. Flag: --topic."),
       Key(
         "kafka.group", \.kafka.group, .text("1 to 255 bytes") { (1...255).contains($0.utf8.count) },
         "The consumer group: instances of one group share the partitions. Flag: --group."),
@@ -103,6 +122,29 @@ enum Schema {
         Those that the daemon depends on (bootstrap.servers, group.id, enable.auto.commit, enable.auto.offset.store, \
         auto.offset.reset, enable.partition.eof, partition.assignment.strategy) are refused.
         """),
+    ])
+
+  private static let deadLetters = Section(
+    "dead_letters",
+    "Where bad records of a topic go, with their origin, reason and original bytes. Those of files go to dead-letters.jsonl in the "
+      + "state directory.",
+    [
+      Key(
+        "dead_letters.to", \.deadLetters.sink, .choice,
+        "topic: a topic of their own, from which interestd redrive sends them back. file: dead-letters.jsonl in the state directory."
+      ),
+      Key(
+        "dead_letters.topic", \.deadLetters.topic, .deadLetterTopic,
+        """
+        The dead letters' topic; empty: the name of kafka.topic with .dead behind it. It takes the letters of one topic only. Where it \
+        does not exist it is created with as many partitions as kafka.topic, cleanup.policy=delete and the retention below.
+        """),
+      Key(
+        "dead_letters.retention_ms", \.deadLetters.retention_ms, .integer(60_000...315_576_000_000, "of milliseconds"),
+        "How long a dead letters' topic that is created keeps letters; an existing one keeps its own retention."),
+      Key(
+        "dead_letters.retention_bytes", \.deadLetters.retention_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
+        "How much each partition of a dead letters' topic that is created keeps."),
     ])
 
   private static let http = Section(

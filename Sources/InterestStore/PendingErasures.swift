@@ -23,6 +23,8 @@ final class PendingErasures: @unchecked Sendable {  // all fields are guarded by
     waiting = found
   }
 
+  var oldest_ms: Int64? { mutex.withLock { waiting.values.min() } }
+
   var count: Int { mutex.withLock { waiting.count } }
 
   /// Those whose note the next flush is to delete.

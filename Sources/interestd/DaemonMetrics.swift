@@ -55,6 +55,9 @@ final class DaemonMetrics: Sendable {
     let generation = backend.store.generation
     writer.gauge("interestd_generation", "The generation that lookups are answered from.", Double(generation.number))
     writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
+    writer.gauge(
+      "interestd_event_ids_bytes", "Bytes of the files that hold event ids, about.",
+      Double(generation.duplicateIDs_bytes))
     writer.counter(
       "interestd_damaged_merges_total", "Merges that met bytes which cannot be read.", generation.damagedMerges)
     writer.gauge(
@@ -67,6 +70,13 @@ final class DaemonMetrics: Sendable {
     writer.counter("interestd_behaviors_total", "Behaviors folded.", counters.behaviors)
     writer.counter(
       "interestd_unmapped_behaviors_total", "Behaviors of shops not in the cluster map.", counters.unmapped)
+    writer.counter(
+      "interestd_duplicates_total", "Behaviors not folded: an earlier record had their user and event id.",
+      counters.duplicates)
+    writer.gauge(
+      "interestd_event_ids", "Event ids by which duplicates are told, as of the last flush.", Double(counters.eventIDs))
+    writer.gauge(
+      "interestd_event_ids_memory_bytes", "Memory of these ids.", Double(counters.eventIDs_bytes))
     writer.counter("interestd_erasures_total", "Erase records applied.", counters.erasures)
     for reason in BadRecord.Reason.allCases {
       writer.counter(
@@ -75,6 +85,14 @@ final class DaemonMetrics: Sendable {
     }
     writer.counter(
       "interestd_misplaced_users_total", "Users met on another partition than lookups ask.", counters.misplacedUsers)
+    writer.counter(
+      "interestd_refetched_gaps_total", "Gaps in a log behind which records were read again.", counters.refetches)
+    let problems = board.allProblems.map(\.problem)
+    for problem in PartitionBoard.Problem.allCases {
+      writer.gauge(
+        "interestd_problem", "1 where this keeps ingestion from going on.", problems.contains(problem) ? 1 : 0,
+        ["problem": problem.rawValue])
+    }
     writer.counter("interestd_flushes_total", "Buffers written.", counters.flushes)
     writer.counter("interestd_flushed_bytes_total", "Bytes of the files that flushes wrote.", counters.flushed_bytes)
     for status in board.all { write(&writer, status) }

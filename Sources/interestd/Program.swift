@@ -19,6 +19,7 @@ private let queryOptions: [Option] = [
 ]
 
 private let brokers = Option.text("brokers", "HOST:PORT,...", help: "the Kafka brokers to ask first (kafka.brokers)")
+private let group = Option.text("group", "GROUP", help: "the daemon's consumer group (kafka.group)")
 private let topic = Option.text("topic", "TOPIC", help: "the topic of behaviors (kafka.topic)")
 
 let program = Program(
@@ -58,7 +59,7 @@ let program = Program(
         "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
         + "while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
       options: [
-        config, brokers, topic, .text("group", "GROUP", help: "the consumer group (kafka.group)"), clusterMap, state,
+        config, brokers, topic, group, clusterMap, state,
         http,
       ],
       examples: [
@@ -89,8 +90,12 @@ let program = Program(
       "dump", summary: "print every user's full sequence",
       discussion:
         "Prints every user's sequence, uncut, one JSON object a line, in order of the user id's bytes: the same bytes "
-        + "for the same behaviors, however they came.",
-      options: [.text("state", "DIR", required: true, help: "the state directory")],
+        + "for the same behaviors, however they came. Partitions that the consumer group has given to another instance are "
+        + "left out.",
+      options: [
+        .text("state", "DIR", required: true, help: "the state directory"),
+        .flag("all-partitions", help: "also what is left of partitions that are another instance's now"),
+      ],
       examples: [Example("interestd dump --state ./state > sequences.jsonl", "all users")]),
     Command(
       "produce", summary: "publish behaviors from files to a Kafka topic",
@@ -107,6 +112,25 @@ let program = Program(
       examples: [
         Example("interestd produce --brokers 127.0.0.1:9092 --topic behaviors behaviors.jsonl.gz", "publishes a file")
       ]),
+    Command(
+      "redrive", summary: "send dead letters back to their topic",
+      discussion:
+        "Reads the dead letters' topic from where the last redrive ended, and sends back what is a good record under the "
+        + "configuration as it is now; the daemon then counts it as a new one. Letters that are still bad go to the end of the "
+        + "dead letters, those of users who were erased since are dropped. Each step is one transaction: stopped or killed at any "
+        + "moment and run again, no letter is lost or sent twice.",
+      options: [
+        config, brokers, topic, group, .flag("dry-run", help: "only tell what would be done"), json,
+      ],
+      examples: [Example("interestd redrive --config interestd.yaml --dry-run", "tells what could be sent back")]),
+    Command(
+      "erase", summary: "erase users: have everything of them forgotten",
+      discussion:
+        "Publishes an erase record for each user. Once the daemon has applied it, everything of the user before it is gone, in "
+        + "every later replay as well; what comes after it counts.",
+      arguments: [Argument("USER", .repeated(minimum: 1), help: "a user's id")],
+      options: [config, brokers, topic, json],
+      examples: [Example("interestd erase 1062 --config interestd.yaml", "erases a user")]),
     Command(
       "synth", summary: "generate synthetic behaviors",
       discussion:

@@ -108,7 +108,14 @@ final class Daemon: Sendable {
     settings.bufferAge_ms = configuration.buffer.age_ms
     settings.breakerRecords = configuration.ingest.breakerRecords
     settings.breakerPercent = configuration.ingest.breakerPercent
+    settings.duplicates = configuration.duplicates.limits
+    settings.minimumFree_bytes = UInt64(configuration.state.minimumFree_bytes)
+    settings.erasure_ms = configuration.state.erasure_ms
     settings.endsProcess = true
+    if configuration.deadLetters.sink == .topic {
+      guard let letters = try deadLetterTopic(partitions: partitions) else { return }
+      settings.deadLetters = letters
+    }
     let pipeline = Pipeline(store: store, clusterMap: clusterMap)
     let ingest = KafkaIngest()
     service.publish(.init(store: store, board: ingest.board, counters: pipeline.counters))
@@ -135,6 +142,26 @@ final class Daemon: Sendable {
           partitioner: configuration.kafka.key == .user ? .murmur2 : .none)
       } catch let error as KafkaError where error.isRetryable {
         log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+      }
+    }
+    return nil
+  }
+
+  /// Makes sure of the dead letters' topic, once the brokers answer; nil where told to stop meanwhile.
+  private func deadLetterTopic(partitions: Int) throws -> DeadLetterTopic? {
+    let admin = try Admin(configuration.connection)
+    defer { admin.abandon() }
+    while !isStopping {
+      do {
+        let topic = try configuration.prepareDeadLetters(partitions: partitions, admin, timeout_ms: Self.request_ms)
+        log.info("dead letters", ["topic": topic.name, "partitions": topic.partitions])
+        return topic
+      } catch let error as KafkaError where error.isRetryable {
+        log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+      } catch let error as DeadLetterTopic.Unready {
+        log.debug("waiting for the brokers", ["error": error.description])
+        let pause = Mutex()
+        pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + 100_000_000) }
       }
     }
     return nil

@@ -1,6 +1,7 @@
 import CommandLineArguments
 import DaemonConfig
 import Foundation
+import Ingest
 import InterestCodec
 import InterestStore
 import Kafka
@@ -86,6 +87,10 @@ extension DaemonConfiguration {
     for property in kafka.properties.all { consumer.set(property.name, property.value) }
     return consumer
   }
+}
+
+extension DaemonConfiguration.Duplicates {
+  var limits: DuplicateLimits { DuplicateLimits(offsets: offsets, time_ms: Int64(time_ms)) }
 }
 
 extension ClusterMap {

@@ -17,6 +17,8 @@ struct PrintingTests {
           directory: ""
           kept_behaviors: 32
           windows_days: [1, 7, 30]
+          erasure_ms: 600000
+          minimum_free_bytes: 536870912
         buffer:
           events: 1000000
           bytes: 67108864
@@ -28,6 +30,9 @@ struct PrintingTests {
           level0_files: 40
           breaker_records: 1000
           breaker_percent: 50
+        duplicates:
+          offsets: 1000000
+          time_ms: 3600000
         kafka:
           brokers: ""
           topic: ""

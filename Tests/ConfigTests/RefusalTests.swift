@@ -35,11 +35,11 @@ struct RefusalTests {
       ("kafka.brokers: a", "kafka.brokers: unknown key; write brokers inside the map kafka"),
       (
         "qqqq: 1",
-        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, kafka, http, log"
+        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, http, log"
       ),
       (
         "\"\": 1",
-        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, kafka, http, log"
+        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, http, log"
       ),
     ])
   func unknownKey(line: String, message: String) {
