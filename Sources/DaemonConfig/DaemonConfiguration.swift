@@ -65,6 +65,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var group = "interestd"
     public var format = RecordFormat.auto
     public var key = RecordKey.user
+    public var partitioner = RecordPartitioner.murmur2
     public var maxSkew_ms = 86_400_000
     public var properties = KafkaProperties()
     public init() {}
@@ -85,6 +86,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// `host:port`, an IPv6 host in brackets; port 0: any free one.
     public var listen = "127.0.0.1:8080"
     public var allowRemote = false
+    /// `host:port` by which others reach this instance; empty: the address of `listen`.
+    public var advertise = ""
+    public var redirect = false
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
@@ -115,6 +119,16 @@ public struct DaemonConfiguration: Equatable, Sendable {
     case topic
     /// `dead-letters.jsonl` in the state directory.
     case file
+  }
+
+  /// How the producers choose a record's partition by its key.
+  public enum RecordPartitioner: String, CaseIterable, Sendable {
+    /// The Java client's default.
+    case murmur2
+    /// librdkafka's default.
+    case crc32
+    /// Sarama's default.
+    case fnv1a
   }
 
   public enum LogLevel: String, CaseIterable, Sendable {

@@ -112,6 +112,13 @@ enum Schema {
         "user: a record whose key is not its user_id is bad, because a user must stay in one partition. ignore: do not look."
       ),
       Key(
+        "kafka.partitioner", \.kafka.partitioner, .choice,
+        """
+        How the producers choose a partition by the key, so that a lookup knows where a user is: murmur2 (the Java client), crc32 \
+        (librdkafka's default, consistent_random) or fnv1a (Sarama's default). Part of what a state is: another needs a new state \
+        directory. Without meaning where key is ignore.
+        """),
+      Key(
         "kafka.max_skew_ms", \.kafka.maxSkew_ms, .integer(0...31_536_000_000, "of milliseconds"),
         "An event may be so much later than its record's timestamp; beyond it, it is bad."),
       Key(
@@ -119,8 +126,8 @@ enum Schema {
         """
         librdkafka's own properties, passed through, as in { security.protocol: sasl_ssl, group.instance.id: feeder-1 }. \
         Secrets are better given by the environment: INTERESTD_KAFKA__PROPERTIES__SASL_PASSWORD is sasl.password. \
-        Those that the daemon depends on (bootstrap.servers, group.id, enable.auto.commit, enable.auto.offset.store, \
-        auto.offset.reset, enable.partition.eof, partition.assignment.strategy) are refused.
+        Those that the daemon depends on (bootstrap.servers, group.id, client.id, partitioner, enable.auto.commit, \
+        enable.auto.offset.store, auto.offset.reset, enable.partition.eof, partition.assignment.strategy) are refused.
         """),
     ])
 
@@ -154,6 +161,16 @@ enum Schema {
       Key(
         "http.allow_remote", \.http.allowRemote, .bool,
         "Whether listen may be an address that other machines reach: there is no authentication."),
+      Key(
+        "http.advertise", \.http.advertise, .advertised,
+        """
+        The address, as host:port, by which clients and the group's other instances reach this one: its member's client id in \
+        Kafka. Empty: the address it listens on; of all interfaces (0.0.0.0, [::]) the host's name.
+        """),
+      Key(
+        "http.redirect", \.http.redirect, .bool,
+        "Whether a lookup of a user of another instance is answered with its address (307) instead of being forwarded to it."
+      ),
       Key(
         "http.maximum_connections", \.http.maximumConnections, .integer(1...1_000_000),
         "Connections at a time; further ones wait to be accepted."),

@@ -32,6 +32,11 @@ final class DaemonMetrics: Sendable {
     writeServing(&writer)
     if let backend = service.backend {
       writeState(&writer, backend)
+      if let topology = backend.topology {
+        writer.gauge(
+          "interestd_topology_age_seconds", "Since the group last told who owns which partition.",
+          Double(topology.age_ns) / 1e9)
+      }
       if let board = backend.board { writeIngestion(&writer, backend.counters, board) }
     }
     writer.write(to: &output)
@@ -41,6 +46,11 @@ final class DaemonMetrics: Sendable {
     writer.summary("interestd_lookup_duration_seconds", "Time to answer a sequence lookup.", service.lookups.snapshot)
     for (code, count) in service.answers.all {
       writer.counter("interestd_http_responses_total", "HTTP replies by status class.", count, ["code": code])
+    }
+    for outcome in ForwardOutcome.allCases {
+      writer.counter(
+        "interestd_forwarded_lookups_total", "Lookups of users of other instances, by what became of them.",
+        service.forwards.count(of: outcome), ["outcome": outcome.rawValue])
     }
     guard let values = network.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))

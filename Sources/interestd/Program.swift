@@ -20,6 +20,11 @@ private let queryOptions: [Option] = [
 
 private let brokers = Option.text("brokers", "HOST:PORT,...", help: "the Kafka brokers to ask first (kafka.brokers)")
 private let group = Option.text("group", "GROUP", help: "the daemon's consumer group (kafka.group)")
+private let partitioner = Option.choice(
+  "partitioner", "NAME", of: ["murmur2", "crc32", "fnv1a"], default: "murmur2",
+  help:
+    "how keys choose partitions, as the daemon's kafka.partitioner: the Java client's, librdkafka's or Sarama's default"
+)
 private let topic = Option.text("topic", "TOPIC", help: "the topic of behaviors (kafka.topic)")
 
 let program = Program(
@@ -100,14 +105,14 @@ let program = Program(
     Command(
       "produce", summary: "publish behaviors from files to a Kafka topic",
       discussion:
-        "Publishes behaviors keyed by user id, on the partition that the Java client would choose, timestamped now. "
+        "Publishes behaviors keyed by user id, on the partition that their producers would choose, timestamped now. "
         + "Exit code 0 means that every record was delivered.",
       arguments: [Argument("INPUT", .repeated(minimum: 1), help: "as of 'interestd ingest'")],
       options: [
         .text("brokers", "HOST:PORT,...", required: true, help: "the Kafka brokers to ask first"),
         .text("topic", "TOPIC", required: true, help: "the topic, which must exist"),
         .choice("format", "FORMAT", of: ["json", "protobuf"], default: "json", help: "what the records' values are"),
-        configIfAny, json,
+        partitioner, configIfAny, json,
       ],
       examples: [
         Example("interestd produce --brokers 127.0.0.1:9092 --topic behaviors behaviors.jsonl.gz", "publishes a file")
@@ -151,7 +156,7 @@ let program = Program(
         .text("cluster-map-out", "FILE", required: true, help: "where the cluster map is written"),
         .text("config-out", "FILE", required: true, help: "where the configuration is written"),
         .text("out", "FILE", help: "write to this file: .jsonl or .binpb, or - for JSON lines on standard output"),
-        brokers, topic, json,
+        brokers, topic, partitioner, json,
       ],
       oneOf: [["out", "brokers"]],
       examples: [

@@ -39,11 +39,14 @@ struct PrintingTests {
           group: interestd
           format: auto
           key: user
+          partitioner: murmur2
           max_skew_ms: 86400000
           properties: {}
         http:
           listen: "127.0.0.1:8080"
           allow_remote: false
+          advertise: ""
+          redirect: false
           maximum_connections: 1024
           request_deadline_ms: 10000
           idle_timeout_ms: 60000
@@ -65,7 +68,7 @@ struct PrintingTests {
   func difficultTexts(text: String) throws {
     var configuration = DaemonConfiguration(behaviors: smallCatalog)
     configuration.clusterMap = text
-    configuration.kafka.properties["client.id"] = text
+    configuration.kafka.properties["client.rack"] = text
     let yaml = configuration.effectiveYAML
     #expect(try DaemonConfiguration.parse(yaml: yaml, file: "c") == configuration, "\(yaml)")
     let json = try JSONSerialization.jsonObject(with: Data(configuration.effectiveJSON.utf8)) as? [String: Any]

@@ -41,8 +41,8 @@ extension Simulation {
     guard let lane = instances[index].lane else { throw SimulationFailure("instance \(index) is down") }
     owners[Int(partition)] = index
     instances[index].lost.remove(partition)
-    try lane.give([partition])
-    // The leader answers at once, or does not.
+    try lane.give(partition)
+    // The leader answers at once, and what was read before is durable, or not.
     if !random.chance(4) { try open([partition], on: index) }
   }
 
@@ -51,6 +51,7 @@ extension Simulation {
     for partition in partitions {
       let log = logs[Int(partition)]
       let base = committed[partition]?.base
+      try lane.drain()
       let stored = lane.store.told[partition]?.applied
       let needed = stored ?? min(base ?? log.low, log.low)
       let start = try lane.open(partition, log, committedBase: base)
@@ -65,7 +66,7 @@ extension Simulation {
         count(.restoredWindow)
       }
       if let start, random.chance(3) {
-        lane.rewind(partition, to: max(log.low, start - Int64.random(in: 1...50, using: &random)))
+        lane.places[partition] = max(log.low, start - Int64.random(in: 1...50, using: &random))
       }
     }
   }
@@ -87,7 +88,7 @@ extension Simulation {
         unaware.append((owner, partition))
       } else {
         let isLost = random.chance(5)
-        let commits = try lane.giveUp([partition], isLost: isLost)
+        let commits = try giveUp(partition, lane, isLost: isLost)
         if !isLost { commit(commits, from: owner) }
       }
     }
@@ -101,7 +102,13 @@ extension Simulation {
 
   private func tell(_ lost: (instance: Int, partition: UInt16)) throws {
     count(.loss)
-    _ = try instances[lost.instance].lane?.giveUp([lost.partition], isLost: true)
+    if let lane = instances[lost.instance].lane { _ = try giveUp(lost.partition, lane, isLost: true) }
+  }
+
+  private func giveUp(_ partition: UInt16, _ lane: SimulatedLane, isLost: Bool) throws -> [PartitionOffset] {
+    let isSlow = random.chance(4)
+    if isSlow { count(.slowFlush) }
+    return try lane.giveUp(partition, isLost: isLost, isSlow: isSlow)
   }
 
   /// Ends without a word: what is not in the store is gone.
