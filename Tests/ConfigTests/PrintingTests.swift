@@ -42,6 +42,11 @@ struct PrintingTests {
           partitioner: murmur2
           max_skew_ms: 86400000
           properties: {}
+        dead_letters:
+          to: topic
+          topic: ""
+          retention_ms: 1209600000
+          retention_bytes: 1073741824
         http:
           listen: "127.0.0.1:8080"
           allow_remote: false

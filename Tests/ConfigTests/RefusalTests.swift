@@ -27,7 +27,7 @@ struct RefusalTests {
       ("kafak: {}", "kafak: unknown key; did you mean kafka?"),
       ("clustermap: x", "clustermap: unknown key; did you mean cluster_map?"),
       ("http: { xyzzy: 1 }", httpKeys),
-      ("log: { topic: a }", "log.topic: unknown key; did you mean kafka.topic?"),
+      ("log: { listen: a }", "log.listen: unknown key; did you mean http.listen?"),
       (
         "kafka: { sasl.password: hunter2 }",
         "kafka.sasl.password: unknown key; librdkafka's own properties go into the map kafka.properties"
@@ -35,11 +35,11 @@ struct RefusalTests {
       ("kafka.brokers: a", "kafka.brokers: unknown key; write brokers inside the map kafka"),
       (
         "qqqq: 1",
-        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, http, log"
+        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, dead_letters, http, log"
       ),
       (
         "\"\": 1",
-        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, http, log"
+        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, dead_letters, http, log"
       ),
     ])
   func unknownKey(line: String, message: String) {

@@ -79,7 +79,9 @@ struct World: Sendable {
   static func shop(_ number: Int) -> String { number % 2 == 0 ? "\(number)" : "shop-\(number)" }
 
   /// Seeded behaviors in no order of time; a few users have many of them.
-  func events(_ count: Int, users: Int = 25, seed: UInt64 = 1) -> [Event] {
+  ///
+  /// - Parameter named: Whether each has an event id, by which it counts once.
+  func events(_ count: Int, users: Int = 25, seed: UInt64 = 1, named: Bool = true) -> [Event] {
     var random = SeededGenerator(seed: seed)
     let types = configuration.catalog.entries.map(\.type)
     return (0..<count).map { number in
@@ -92,7 +94,7 @@ struct World: Sendable {
       event.dwell_ms = Bool.random(using: &random) ? UInt32.random(in: 0...60_000, using: &random) : 0
       event.spend_micros = event.type == "order" ? Int64.random(in: -5_000_000...50_000_000, using: &random) : 0
       event.item = Bool.random(using: &random) ? "item \(number % 11)" : ""
-      event.eventID = "e\(number)"
+      event.eventID = named ? "e\(number)" : ""
       return event
     }
   }

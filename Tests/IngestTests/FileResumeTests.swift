@@ -140,7 +140,7 @@ struct StandardInputTests {
 
   @Test("without a name is new each time")
   func unnamed() throws {
-    let events = state.world.events(100)
+    let events = state.world.events(100, named: false)
     #expect(try ingest(events.flatMap(\.json), name: nil).behaviors == 100)
     #expect(try ingest(events.flatMap(\.json), name: nil).behaviors == 100)
     #expect(try state.dump() == state.world.expectedDump(events + events))

@@ -13,7 +13,7 @@ struct KafkaBadRecordTests {
 
   init() throws {
     kafka = try KafkaFixture()
-    events = kafka.world.events(400)
+    events = kafka.world.events(400, named: false)
   }
 
   private var user: [UInt8] { Array(events[0].user.utf8) }
