@@ -92,6 +92,7 @@ let testTargets: [Target] = [
   tests("TelemetryTests", ["Telemetry"]),
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
+  tests("SimulationTests", ["Bytes", "InterestModel", "InterestCodec", "InterestStore", "Ingest", "Kafka", "RocksDB"]),
   tests("RoutingTests", ["Routing", "Kafka", "Network", "Telemetry", "Threads"]),
   tests("SynthTests", ["Synth", "Bytes", "InterestModel", "InterestCodec", "DaemonConfig"]),
   tests("EndToEndTests", ["Bytes", "Kafka"]),

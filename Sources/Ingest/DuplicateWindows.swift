@@ -27,12 +27,17 @@ struct DuplicateWindows {
   }
 
   /// Takes what the store has of a partition that is read from `applied` on.
-  mutating func open(_ partition: UInt16, at applied: Int64, _ generation: Generation) throws(StoreError) {
+  ///
+  /// - Parameter stored: Calls what it is given with the partition's stored ids, in order of their last offsets.
+  mutating func open(
+    _ partition: UInt16, at applied: Int64,
+    _ stored: (_ body: (_ last: Int64, UnsafeRawBufferPointer) -> Void) throws(StoreError) -> Void
+  ) throws(StoreError) {
     guard limits.offsets > 0 else { return }
     let window = DuplicateWindow(limits)
     var known: [Int64] = []
     var damage: DuplicateIDsError?
-    try generation.forEachDuplicateIDs(of: partition) { last, bytes in
+    try stored { last, bytes in
       known.append(last)
       guard damage == nil, last >= applied - Int64(limits.offsets) else { return }
       do throws(DuplicateIDsError) { try window.restore(bytes) } catch { damage = error }
@@ -44,7 +49,7 @@ struct DuplicateWindows {
     }
     while windows.count <= Int(partition) { windows.append(nil) }
     windows[Int(partition)] = window
-    stored[partition] = known
+    self.stored[partition] = known
   }
 
   /// After what it has registered was handed to the flusher.

@@ -63,7 +63,9 @@ struct Intake: ~Copyable {
 
   /// Knows the partition's duplicates from here on.
   mutating func open(_ partition: UInt16, at applied: Int64) throws(StoreError) {
-    try windows.open(partition, at: applied, generation)
+    try windows.open(partition, at: applied) { [generation] (body) throws(StoreError) in
+      try generation.forEachDuplicateIDs(of: partition, body)
+    }
   }
 
   mutating func close(_ partition: UInt16) { windows.close(partition) }

@@ -14,7 +14,7 @@ extension KafkaLane {
       // offsets like everything else.
       log.warn("partitions were lost to the group", ["partitions": "\(taken)"])
       try giveUp(taken, consumer, &intake, isLost: true)
-    case .endOfPartition(let partition, let offset): partitions.reachEnd(partition, offset)
+    case .endOfPartition(let partition, let offset): reachEnd(partition, offset)
     case .partitionFailed(let partition, let error): lose(partition, error, consumer)
     case .failed(let error):
       if error.isFatal { throw IngestError(.kafka, error.description) }
@@ -22,6 +22,13 @@ extension KafkaLane {
     case .committed(_, let error):
       if let error { log.warn("offsets are not committed", ["error": error.description]) }
     }
+  }
+
+  /// The last records before the end can be lost on their way as well as any.
+  private mutating func reachEnd(_ partition: Int32, _ offset: Int64) {
+    guard partitions.wants(partition, offset) else { return }
+    if partitions.isSuspect(partition, offset) && isGapLost(partition, before: offset) { return }
+    partitions.reachEnd(partition, offset)
   }
 
   /// Reads new partitions from where the state ends, or from the log's beginning. Those whose leaders do not answer are assigned later.

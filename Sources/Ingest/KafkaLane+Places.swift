@@ -7,17 +7,18 @@ import Threads
 extension KafkaLane {
   /// Whether records between the last one and this were lost on their way, as librdkafka 2.0.2 can do after a change of the
   /// assignment: the log itself is asked. Then nothing more of the partition is applied until it is read again from there.
+  ///
+  /// - Parameter offset: The record that was met, or the end.
   @inline(never)
-  mutating func isGapLost(before message: borrowing Message, _ consumer: Consumer) -> Bool {
-    let expected = partitions.applied(message.partition)
-    let found = probe.hasRecord(
-      message.partition, from: expected, before: message.offset, timeout_ms: Self.probe_ms)
+  mutating func isGapLost(_ partition: Int32, before offset: Int64) -> Bool {
+    let expected = partitions.applied(partition)
+    let found = probe.hasRecord(partition, from: expected, before: offset, timeout_ms: Self.probe_ms)
     if found == false { return false }
     log.warn(
       found == nil
         ? "a gap could not be checked: reading it again" : "records were lost on their way: reading them again",
-      ["partition": message.partition, "from": expected, "to": message.offset])
-    partitions.hold(message.partition)
+      ["partition": partition, "from": expected, "to": offset])
+    partitions.hold(partition)
     pipeline.counters.addRefetch()
     return true
   }

@@ -160,7 +160,11 @@ struct KafkaLane: ~Copyable {
     consumer.poll(timeout_ms: Self.poll_ms) { message in
       guard failure == nil, partitions.wants(message.partition, message.offset) else { return }
       if Failpoints.fails(at: .record) { return }
-      if partitions.isSuspect(message.partition, message.offset) && isGapLost(before: message, consumer) { return }
+      if partitions.isSuspect(message.partition, message.offset)
+        && isGapLost(message.partition, before: message.offset)
+      {
+        return
+      }
       do throws(IngestError) { try take(message, &intake) } catch { failure = error }
     } event: {
       events.append($0)

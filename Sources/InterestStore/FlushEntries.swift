@@ -2,8 +2,8 @@ import RocksDB
 
 /// What a flush writes beside the users' states, in order of its keys, to be written between theirs.
 struct FlushEntries {
-  private enum Verb { case put, merge, delete }
-  private var entries: [(key: [UInt8], value: [UInt8], verb: Verb)] = []
+  enum Verb { case put, merge, delete }
+  private(set) var entries: [(key: [UInt8], value: [UInt8], verb: Verb)] = []
   private var next = 0
 
   /// - Parameters:

@@ -64,6 +64,15 @@ struct DuplicateWindowTests {
     #expect(!window.isDuplicate(record(24, -1)))
   }
 
+  @Test("a record without a timestamp is a duplicate of any of an id's many")
+  func untimedAfterFlood() {
+    let window = window(20, time_ms: 1)
+    for offset in Int64(0)..<20 { #expect(!window.isDuplicate(record(offset, 1000 * (offset + 1)))) }
+    #expect(window.isDuplicate(record(39, -1)))
+    #expect(window.isDuplicate(record(40, 5)))
+    #expect(!window.isDuplicate(record(80, -1)))
+  }
+
   @Test("no offsets, or no event id, and nothing is a duplicate")
   func off() {
     let off = window(0)
