@@ -16,6 +16,9 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {  // it owns its memor
   /// The bytes written so far; the pointer is good until the next change.
   public var bytes: UnsafeRawBufferPointer { .init(start: base, count: count) }
 
+  /// Memory held, written or not.
+  public var capacity_bytes: Int { capacity }
+
   public mutating func clear() { count = 0 }
 
   /// Gives memory above `limit` bytes back. Only when empty.

@@ -3,6 +3,9 @@ internal import CXXHash
 /// XXH64 with seed 0: the contract's hash of ids (DESIGN.md section 4).
 public func xxh64(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXH64(bytes.baseAddress, bytes.count, 0) }
 
+/// XXH3's 64 bits, seed 0: the identity of an event id (DESIGN.md section 5). Quicker than `xxh64` for short keys.
+public func xxh3(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXH3_64bits(bytes.baseAddress, bytes.count) }
+
 /// XXH3's 128 bits over bytes that come in pieces: the content hash of cluster maps and inputs.
 public struct ContentHash: ~Copyable, @unchecked Sendable {  // XXH3_state_t has one owner
   private let state: OpaquePointer

@@ -23,6 +23,8 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// Empty: not set.
     public var directory = ""
     public var keptBehaviors = 32
+    public var erasure_ms = 600_000
+    public var minimumFree_bytes = 512 << 20
     public var windows_days = [1, 7, 30]
     public init() {}
   }

@@ -31,6 +31,12 @@ enum Schema {
       Key(
         "state.windows_days", \.state.windows_days, .ascending(1...32, atMost: 8),
         "Events are also counted in these windows, in days back from the user's newest event."),
+      Key(
+        "state.erasure_ms", \.state.erasure_ms, .integer(1000...2_592_000_000, "of milliseconds"),
+        "An erased user is gone from lookups at once, and from the disk within this time."),
+      Key(
+        "state.minimum_free_bytes", \.state.minimumFree_bytes, .integer(0...(1 << 50), "of bytes"),
+        "Ingestion pauses while the volume has less room than this; lookups go on. 0: never."),
     ])
 
   private static let buffer = Section(

@@ -28,6 +28,8 @@ public struct FileIngest: ~Copyable {
     public var record_bytes = 1 << 20
     public var breakerRecords = 1000
     public var breakerPercent = 50
+    /// Reading ends while the state's volume has less room; 0: never mind.
+    public var minimumFree_bytes: UInt64 = 0
 
     public init() {}
   }
@@ -90,6 +92,7 @@ public struct FileIngest: ~Copyable {
     if let failure { throw failure }
     report.isStopped = isCancelled()
     try intake.finish(positions())
+    do throws(StoreError) { try pipeline.store.generation.compactErasures() } catch { throw IngestError(error) }
   }
 
   /// Takes an input's records. Whatever ends it, what was taken is in the buffer, and its position in `finished`.
@@ -97,6 +100,7 @@ public struct FileIngest: ~Copyable {
     var reader = try open(input)
     intake.expect(input.format.framing == .lines ? .json : .protobuf)
     var breaker = Breaker(.init(records: options.breakerRecords, percent: options.breakerPercent))
+    var volume = VolumeWatch(path: pipeline.store.directory.path, minimum_bytes: options.minimumFree_bytes)
     var failure: IngestError?
     var records: UInt64 = 0
     do throws(InputError) {
@@ -122,6 +126,11 @@ public struct FileIngest: ~Copyable {
         if intake.isFull {
           failure = flush(&intake, input, &reader)
           if failure != nil { break }
+        }
+        if records % Self.progressStep == 0, case .low(let what) = volume.look() {
+          failure = IngestError(
+            .input, "\(input.name) was read up to record \(frame.number): \(what), and run again to go on")
+          break
         }
         if records % Self.progressStep == 0 {
           let (used_bytes, size_bytes) = reader.progress

@@ -19,15 +19,26 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
     }
   }
 
-  /// The lane waits until all that it submitted is durable, or something failed.
-  func drain() throws(StoreError) {
+  /// The lane waits until all that it submitted is durable, or something failed; false where that took longer than until `deadline_ns`.
+  @discardableResult
+  func drain(until deadline_ns: UInt64 = .max) throws(StoreError) -> Bool {
     try mutex.withLock { () throws(StoreError) in
       isDraining = true
       defer { isDraining = false }
-      while (isFlushing || !waiting.isEmpty) && failure == nil { mutex.wait() }
+      while (isFlushing || !waiting.isEmpty) && failure == nil {
+        if deadline_ns == .max {
+          mutex.wait()
+        } else if !mutex.wait(until: deadline_ns) {
+          break
+        }
+      }
       if let failure { throw failure }
+      return !isFlushing && waiting.isEmpty
     }
   }
+
+  /// Whether all that was submitted is durable.
+  var isIdle: Bool { mutex.withLock { !isFlushing && waiting.isEmpty } }
 
   /// Positions that became durable since the last call, oldest first.
   func takeDurable() throws(StoreError) -> [DurablePositions] {
@@ -40,6 +51,9 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
 
   /// Whether somebody waits for everything to be durable: the flusher waits for nothing else then.
   var isHurried: Bool { mutex.withLock { isClosed || isDraining } }
+
+  /// Whether no buffer follows.
+  var isEnding: Bool { mutex.withLock { isClosed } }
 
   var hasFailed: Bool { mutex.withLock { failure != nil } }
 
@@ -94,17 +108,20 @@ struct FlusherThread: ~Copyable {
 
   /// - Parameters:
   ///   - isStopping: From then on nothing is waited for: not for compactions, nor for what made a flush fail to go away.
+  ///   - onSuccess: Told after a flush that followed failed tries.
   ///   - onRetry: Where a flush fails for a cause that may go away, as a full disk, it is tried again; nil: it is not.
   init(
     _ generation: Generation, _ queue: FlushQueue, counters: IngestCounters,
-    isStopping: @escaping @Sendable () -> Bool = { false }, onRetry: OnRetry? = nil
+    isStopping: @escaping @Sendable () -> Bool = { false }, onRetry: OnRetry? = nil,
+    onSuccess: @escaping @Sendable () -> Void = {}
   ) {
     thread = Thread(name: "flusher") {
       var flusher = Flusher(generation)
       while let buffer = queue.next() {
         let positions = buffer.positions
         do throws(StoreError) {
-          try Self.flush(buffer, &flusher, { queue.isHurried || isStopping() }, onRetry)
+          let isEnding = { queue.isEnding || isStopping() }
+          try Self.flush(buffer, &flusher, { queue.isHurried || isStopping() }, isEnding, onRetry, onSuccess)
         } catch {
           return queue.fail(error)
         }
@@ -115,14 +132,20 @@ struct FlusherThread: ~Copyable {
   }
 
   private static func flush(
-    _ buffer: FoldBuffer, _ flusher: inout Flusher, _ isHurried: () -> Bool, _ onRetry: OnRetry?
+    _ buffer: FoldBuffer, _ flusher: inout Flusher, _ isHurried: () -> Bool, _ isEnding: () -> Bool,
+    _ onRetry: OnRetry?,
+    _ onSuccess: () -> Void
   ) throws(StoreError) {
     let pause = Mutex()
+    var hasFailed = false
     while true {
       do throws(StoreError) {
-        return try flusher.flush(buffer, isHurried: isHurried)
+        try flusher.flush(buffer, isHurried: isHurried)
+        if hasFailed { onSuccess() }
+        return
       } catch {
-        guard let onRetry, error.isRetryable, !isHurried() else { throw error }
+        hasFailed = true
+        guard let onRetry, error.isRetryable, !isEnding() else { throw error }
         onRetry(error)
         pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + retry_ns) }
       }

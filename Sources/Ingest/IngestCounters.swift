@@ -6,6 +6,8 @@ public final class IngestCounters: Sendable {
   private let behaviorCount = Atomic<UInt64>(0)
   private let badCount = Atomic<UInt64>(0)
   private let unmappedCount = Atomic<UInt64>(0)
+  private let erasureCount = Atomic<UInt64>(0)
+  private let refetchCount = Atomic<UInt64>(0)
   private let misplacedCount = Atomic<UInt64>(0)
   private let flushCount = Atomic<UInt64>(0)
   private let flushBytes = Atomic<UInt64>(0)
@@ -19,17 +21,22 @@ public final class IngestCounters: Sendable {
   public var unmapped: UInt64 { unmappedCount.load(ordering: .relaxed) }
   /// Records that went to the dead letters.
   public var bad: UInt64 { badCount.load(ordering: .relaxed) }
+  /// Erase records applied.
+  public var erasures: UInt64 { erasureCount.load(ordering: .relaxed) }
   /// Users found on another partition than lookups will look at.
   public var misplacedUsers: UInt64 { misplacedCount.load(ordering: .relaxed) }
+  /// Gaps behind which records were read again.
+  public var refetches: UInt64 { refetchCount.load(ordering: .relaxed) }
   public var flushes: UInt64 { flushCount.load(ordering: .relaxed) }
   /// Bytes of the files that flushes wrote.
   public var flushed_bytes: UInt64 { flushBytes.load(ordering: .relaxed) }
 
   public func bad(_ reason: BadRecord.Reason) -> UInt64 { badReasons.count(of: reason) }
 
-  func addBehaviors(_ count: UInt64, unmapped: UInt64, misplacedUsers: UInt64) {
+  func addBehaviors(_ count: UInt64, unmapped: UInt64, erasures: UInt64, misplacedUsers: UInt64) {
     behaviorCount.add(count, ordering: .relaxed)
     unmappedCount.add(unmapped, ordering: .relaxed)
+    erasureCount.add(erasures, ordering: .relaxed)
     misplacedCount.add(misplacedUsers, ordering: .relaxed)
   }
 
@@ -37,6 +44,8 @@ public final class IngestCounters: Sendable {
     badCount.add(1, ordering: .relaxed)
     badReasons.add(reason)
   }
+
+  func addRefetch() { refetchCount.add(1, ordering: .relaxed) }
 
   func addFlush(bytes total: UInt64) {
     flushCount.add(1, ordering: .relaxed)

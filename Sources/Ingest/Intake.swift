@@ -18,6 +18,7 @@ struct Intake: ~Copyable {
   // Since the last `publishCounts`.
   private var behaviors: UInt64 = 0
   private var unmapped: UInt64 = 0
+  private var erasures: UInt64 = 0
   private var misplacedUsers: UInt64 = 0
 
   init(_ pipeline: Pipeline, decoder: consuming EventDecoder, queue: FlushQueue) throws(IngestError) {
@@ -46,12 +47,23 @@ struct Intake: ~Copyable {
   @inline(__always)
   mutating func take(_ record: EventRecord, partition: UInt16) -> BadRecord? {
     if let bad = decoder.decode(record, into: &event) { return bad }
+    if event.isErasure {
+      erase(partition)
+      return nil
+    }
     let group = shops.group(of: event.behavior.shop)
     event.behavior.group = group
     behaviors &+= 1
     if group == 0 { unmapped &+= 1 }
     if buffer.append(event.behavior, partition: partition, user: event.user) { checkPlace(partition) }
     return nil
+  }
+
+  @inline(never)
+  private mutating func erase(_ partition: UInt16) {
+    buffer.erase(partition: partition, user: event.user)
+    erasures &+= 1
+    checkPlace(partition)
   }
 
   /// Event time of the last record that was taken.
@@ -89,8 +101,8 @@ struct Intake: ~Copyable {
   }
 
   mutating func publishCounts() {
-    counters.addBehaviors(behaviors, unmapped: unmapped, misplacedUsers: misplacedUsers)
-    (behaviors, unmapped, misplacedUsers) = (0, 0, 0)
+    counters.addBehaviors(behaviors, unmapped: unmapped, erasures: erasures, misplacedUsers: misplacedUsers)
+    (behaviors, unmapped, erasures, misplacedUsers) = (0, 0, 0, 0)
   }
 
   /// A user on another partition than a lookup would ask is not found: told once per user and buffer.

@@ -8,6 +8,7 @@ import Threads
 public final class KafkaIngest: @unchecked Sendable {  // the thread is joined by `join`, once
   public let board = PartitionBoard()
   private let stopRequested = Atomic<Bool>(false)
+  private let refusal = Refusal()
   private let outcome = Mutex()
   private var failure: IngestError?
 
@@ -20,17 +21,27 @@ public final class KafkaIngest: @unchecked Sendable {  // the thread is joined b
     thread = Thread(name: "lane") { [self] in
       let flusher = FlusherThread(
         pipeline.store.generation, queue, counters: pipeline.counters, isStopping: isStopping,
-        onRetry: { log.error("a flush failed and is tried again", ["error": $0.message]) })
-      var lane = KafkaLane(settings, pipeline, board, log, queue, isStopping: isStopping)
+        onRetry: { [board] error in
+          log.error("a flush failed and is tried again", ["error": error.message])
+          board.set(.flush, "a flush failed and is tried again: \(error.message)")
+        }, onSuccess: { [board] in board.set(.flush, nil) })
+      var lane = KafkaLane(settings, pipeline, board, log, queue, refusal, isStopping: isStopping)
+      let erasures = ErasureCompactor(pipeline.store.generation, limit_ms: settings.erasure_ms, log: log)
       var failure: IngestError?
       do throws(IngestError) { try lane.run(KafkaDiagnostics(forwardingTo: log)) } catch { failure = error }
       queue.close()
       flusher.join()
+      erasures.stop()
       outcome.withLock { self.failure = failure }
     }
   }
 
   private var thread: Thread?
+
+  /// The topic has so many partitions now. Where it has grown, users are on other partitions: nothing is read or served any more.
+  public func noticePartitions(_ count: Int, of settings: KafkaLaneSettings) {
+    if count > settings.partitions { _ = refusal.grown(settings.topic, from: settings.partitions) }
+  }
 
   public func requestStop() { stopRequested.store(true, ordering: .releasing) }
 

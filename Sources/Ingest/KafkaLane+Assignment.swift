@@ -7,12 +7,12 @@ extension KafkaLane {
   mutating func handle(_ event: ConsumerEvent, _ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
     switch event {
     case .assigned(let given): try take(given, consumer, &intake)
-    case .revoked(let taken): try giveUp(taken, consumer, &intake, commits: true)
+    case .revoked(let taken): try giveUp(taken, consumer, &intake, isLost: false)
     case .lost(let taken):
       // Another member may have them already: nothing is committed. What was read of them is in the buffer, and becomes durable with its
       // offsets like everything else.
       log.warn("partitions were lost to the group", ["partitions": "\(taken)"])
-      try giveUp(taken, consumer, &intake, commits: false)
+      try giveUp(taken, consumer, &intake, isLost: true)
     case .endOfPartition(let partition, let offset): partitions.reachEnd(partition, offset)
     case .partitionFailed(let partition, let error): lose(partition, error, consumer)
     case .failed(let error):
@@ -25,30 +25,42 @@ extension KafkaLane {
 
   /// Reads new partitions from where the state ends, or from the log's beginning. Those whose leaders do not answer are assigned later.
   private mutating func take(_ given: [Int32], _ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
-    if let foreign = given.first(where: { $0 < 0 || Int($0) >= partitions.count }) {
-      throw IngestError(
-        .kafka,
-        "topic \(settings.topic) has a partition \(foreign), and the state was made for \(partitions.count) partitions: "
-          + "rebuild it in a new state directory")
-    }
-    // Where a partition comes back that was never given up, the buffer may be ahead of the stored offsets.
-    if partitions.isDirty { try makeDurable(&intake) }
+    let own = given.filter { $0 >= 0 && Int($0) < partitions.count }
+    // Where a partition comes back, what was read of it before is to be in the store when its offset is looked up.
+    if partitions.isDirty { try flush(&intake) }
     let staying = partitions.places(except: given)
-    for partition in given { partitions.setWaiting(UInt16(partition)) }
+    for partition in own { partitions.setWaiting(UInt16(partition)) }
     try call { () throws(KafkaError) in try consumer.holdPlaces(staying, timeout_ms: Self.request_ms) }
-    try begin(given, consumer)
+    partitions.setPlaced(staying)
+    try begin(own, consumer, &intake)
     hasJoined = true
     log.info("partitions assigned", ["partitions": "\(given)"])
+    if own.count < given.count { _ = refusal.grown(settings.topic, from: partitions.count) }
   }
 
-  /// Asks again for partitions that wait for their leaders.
-  mutating func takeWaiting(_ consumer: Consumer) throws(IngestError) {
+  /// Asks again for partitions that wait for their leaders, or for what was read of them to be durable.
+  mutating func takeWaiting(_ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
     let waiting = partitions.waiting.map { Int32($0) }
-    if !waiting.isEmpty { try begin(waiting, consumer) }
+    if !waiting.isEmpty { try begin(waiting, consumer, &intake) }
   }
 
-  private mutating func begin(_ given: [Int32], _ consumer: Consumer) throws(IngestError) {
+  private mutating func begin(_ given: [Int32], _ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
+    let deadline_ns = MonotonicClock.now_ns + UInt64(settings.revokeLimit_ms) * 1_000_000
+    let isSettled: Bool
+    do throws(StoreError) { isSettled = try queue.drain(until: deadline_ns) } catch { throw IngestError(error) }
+    try takeDurable()
     var offsets: [PartitionOffset] = []
+    if isSettled { offsets = try open(given, consumer, &intake) }
+    try call { () throws(KafkaError) in try consumer.assign(offsets) }
+    partitions.setFetched(offsets.map(\.partition))
+  }
+
+  /// Decides where partitions are read from. Those whose leaders do not answer stay as they are.
+  private mutating func open(
+    _ given: [Int32], _ consumer: Consumer, _ intake: inout Intake
+  ) throws(IngestError) -> [PartitionOffset] {
+    var offsets: [PartitionOffset] = []
+    var places: [PartitionOffset] = []
     for log in try ends(of: given, consumer) {
       let partition = UInt16(log.partition)
       let stored: PartitionOffsets?
@@ -59,11 +71,27 @@ extension KafkaLane {
         partition, stored: stored, committedBase: log.committedBase, log: (log.low, log.high))
       {
         offsets.append(PartitionOffset(partition: log.partition, offset: start))
+        if let last = stored?.last, last.offset >= log.low {
+          places.append(PartitionOffset(partition: log.partition, offset: last.offset))
+        }
       } else {
         logLostHistory(log.partition)
       }
     }
-    try call { () throws(KafkaError) in try consumer.assign(offsets) }
+    compareLast(places)
+    return offsets.filter { partitions.state(of: UInt16($0.partition))?.isRead ?? false }
+  }
+
+  /// Whether the log still has the records that the state was made of last: a topic that was made anew need not be shorter.
+  private mutating func compareLast(_ places: [PartitionOffset]) {
+    if places.isEmpty { return }
+    for (partition, found) in probe.records(at: places, timeout_ms: Self.probe_ms) {
+      guard let stored = partitions.last(of: UInt16(partition)) else { continue }
+      // Another one behind the place: that record itself is not held any more, which proves nothing.
+      guard found.offset == stored.offset, found.timestamp_ms != stored.timestamp_ms else { continue }
+      partitions.loseHistory(UInt16(partition), madeAnewAt: found.offset)
+      logLostHistory(partition)
+    }
   }
 
   private struct LogEnds {
@@ -101,28 +129,36 @@ extension KafkaLane {
     }
   }
 
-  /// Makes durable what was read of partitions that the group takes back, and commits it, then gives them up.
+  /// Makes durable what was read of partitions that the group takes back, within a bound, and commits it, then gives them up. What is
+  /// not durable by then becomes so later: it is in a buffer together with its offsets.
   private mutating func giveUp(
-    _ taken: [Int32], _ consumer: Consumer, _ intake: inout Intake, commits: Bool
+    _ taken: [Int32], _ consumer: Consumer, _ intake: inout Intake, isLost: Bool
   ) throws(IngestError) {
-    for partition in taken { partitions.setRevoking(UInt16(partition)) }
+    let own = taken.filter { $0 >= 0 && Int($0) < partitions.count }
+    for partition in own.map({ UInt16($0) }) {
+      if isLost { partitions.setLost(partition) } else { partitions.setRevoking(partition) }
+    }
     board.publish(partitions.statuses, hasJoined: hasJoined)
-    try makeDurable(&intake)
-    if commits { commitLast(consumer, taken.map { UInt16($0) }) }
-    for partition in taken { partitions.remove(UInt16(partition)) }
+    try flush(&intake)
+    let deadline_ns = MonotonicClock.now_ns + UInt64(settings.revokeLimit_ms) * 1_000_000
+    do throws(StoreError) {
+      if try !queue.drain(until: deadline_ns) {
+        log.warn("partitions are given up before all that was read is durable", ["partitions": "\(taken)"])
+      }
+    } catch { throw IngestError(error) }
+    try takeDurable()
+    if !isLost { commitLast(consumer, own.map { UInt16($0) }) }
+    let fetched = partitions.fetched(own)
+    for partition in own { partitions.remove(UInt16(partition)) }
     let staying = partitions.places(except: taken)
     try call { () throws(KafkaError) in
       try consumer.holdPlaces(staying, timeout_ms: Self.request_ms)
-      try consumer.unassign(taken)
+      try consumer.unassign(fetched)
     }
-    log.info("partitions given up", ["partitions": "\(taken)"])
-  }
-
-  /// Everything in the buffer.
-  private mutating func makeDurable(_ intake: inout Intake) throws(IngestError) {
+    partitions.setPlaced(staying)
+    // That they are owned no more is to be in the state soon.
     try flush(&intake)
-    do throws(StoreError) { try queue.drain() } catch { throw IngestError(error) }
-    try takeDurable()
+    log.info("partitions given up", ["partitions": "\(taken)"])
   }
 
   private mutating func lose(_ partition: Int32, _ error: KafkaError, _ consumer: Consumer) {
@@ -135,11 +171,11 @@ extension KafkaLane {
     logLostHistory(partition)
   }
 
-  private func logLostHistory(_ partition: Int32) {
+  func logLostHistory(_ partition: Int32) {
     log.error("lost history", ["partition": partition, "what": partitions.message(of: UInt16(partition))])
   }
 
-  private func call(_ body: () throws(KafkaError) -> Void) throws(IngestError) {
+  func call(_ body: () throws(KafkaError) -> Void) throws(IngestError) {
     do throws(KafkaError) { try body() } catch { throw IngestError(.kafka, error.description) }
   }
 }

@@ -26,6 +26,12 @@ public struct KafkaLaneSettings: Sendable {
   public var endsProcess = false
   /// Committed offsets are reported at each flush, and at least so often.
   public var commitInterval_ms = 5000
+  /// Nothing is read while the state's volume has less room; 0: never mind.
+  public var minimumFree_bytes: UInt64 = 0
+  /// An erased user's bytes leave the disk in so long.
+  public var erasure_ms = 600_000
+  /// Partitions that the group takes back are given up after so long, whether what was read of them is durable by then or not.
+  public var revokeLimit_ms = 5000
 
   public init(topic: String, partitions: Int, configuration: KafkaConfiguration) {
     self.topic = topic
@@ -43,8 +49,13 @@ struct KafkaLane: ~Copyable {
   let log: Log
   let queue: FlushQueue
   let isStopping: @Sendable () -> Bool
+  let refusal: Refusal
+  let probe: LogProbe
+  var volume: VolumeWatch
   var partitions: LanePartitions
   var hasJoined = false
+  /// Stopped since the last turn.
+  var newlyStopped: [Int32] = []
   private var lastCommit_ns: UInt64 = 0
   private var firstAppend_ns: UInt64 = 0
   private var lastAsked_ns: UInt64 = 0
@@ -57,17 +68,21 @@ struct KafkaLane: ~Copyable {
   static var singleRequest_ms: Int32 { 500 }
   static var lastCommit_ms: Int32 { 1500 }
   static var close_ms: Int { 2000 }
+  static var probe_ms: Int { 3000 }
 
   init(
     _ settings: KafkaLaneSettings, _ pipeline: Pipeline, _ board: PartitionBoard, _ log: Log, _ queue: FlushQueue,
-    isStopping: @escaping @Sendable () -> Bool
+    _ refusal: Refusal, isStopping: @escaping @Sendable () -> Bool
   ) {
     self.settings = settings
     self.pipeline = pipeline
     self.board = board
     self.log = log
     self.queue = queue
+    self.refusal = refusal
     self.isStopping = isStopping
+    probe = LogProbe(topic: settings.topic, settings.configuration, isLeftToEnd: settings.endsProcess)
+    volume = VolumeWatch(path: pipeline.store.directory.path, minimum_bytes: settings.minimumFree_bytes)
     let breaker = Breaker(.init(records: settings.breakerRecords, percent: settings.breakerPercent))
     partitions = LanePartitions(topic: settings.topic, count: settings.partitions, breaker: breaker)
   }
@@ -104,6 +119,10 @@ struct KafkaLane: ~Copyable {
     var events: [ConsumerEvent] = []
     try poll(consumer, &intake, &events)
     for event in events { try handle(event, consumer, &intake) }
+    try pauseStopped(consumer)
+    try watchVolume(consumer, &intake)
+    try takePlaces(consumer)
+    if let reason = refusal.take() { try refuseAll(reason, consumer) }
     partitions.refresh(now_ms: WallClock.now_ms) { consumer.lastKnownEnd(Int32($0)) }
     intake.publishCounts()
     let now_ns = MonotonicClock.now_ns
@@ -111,7 +130,7 @@ struct KafkaLane: ~Copyable {
     if partitions.isDirty && now_ns - firstAppend_ns >= UInt64(settings.bufferAge_ms) * 1_000_000 { try flush(&intake) }
     if now_ns - lastAsked_ns >= Self.askAgain_ns {
       lastAsked_ns = now_ns
-      try takeWaiting(consumer)
+      try takeWaiting(consumer, &intake)
     }
     let flushed = try takeDurable()
     if flushed || now_ns - lastCommit_ns >= UInt64(settings.commitInterval_ms) * 1_000_000 { commit(consumer) }
@@ -124,6 +143,7 @@ struct KafkaLane: ~Copyable {
     var failure: IngestError?
     consumer.poll(timeout_ms: Self.poll_ms) { message in
       guard failure == nil, partitions.wants(message.partition, message.offset) else { return }
+      if partitions.isSuspect(message.partition, message.offset) && isGapLost(before: message, consumer) { return }
       do throws(IngestError) { try take(message, &intake) } catch { failure = error }
     } event: {
       events.append($0)
@@ -137,11 +157,10 @@ struct KafkaLane: ~Copyable {
       value: message.value, key: message.key, checksKey: settings.checksKey, timestamp_ms: message.timestamp_ms)
     let bad = intake.take(record, partition: UInt16(truncatingIfNeeded: message.partition))
     if let bad { try addDeadLetter(bad, message, &intake) }
-    if let window = partitions.apply(
-      message.partition, message.offset, event_ms: bad == nil ? intake.lastEvent_ms : nil)
-    {
-      throw tripped(message.partition, window, bad)
-    }
+    let trip = partitions.apply(
+      message.partition, message.offset, timestamp_ms: message.timestamp_ms,
+      event_ms: bad == nil ? intake.lastEvent_ms : nil)
+    if trip != nil { stop(message.partition, bad) }
     if intake.isFull { try flush(&intake) }
   }
 
@@ -154,13 +173,11 @@ struct KafkaLane: ~Copyable {
       value: message.value, timestamp_ms: message.timestamp_ms)
   }
 
-  private func tripped(_ partition: Int32, _ window: (records: Int, bad: Int), _ last: BadRecord?) -> IngestError {
-    IngestError(
-      .breaker,
-      "\(window.bad) of \(window.records) records of topic \(settings.topic), partition \(partition), are bad"
-        + (last.map { " (the last: \($0))" } ?? "")
-        + ": a wrong schema was deployed, or this is the wrong topic. Nothing since the last flush was kept; "
-        + "put it right and start again, which goes on there")
+  @inline(never)
+  private mutating func stop(_ partition: Int32, _ last: BadRecord?) {
+    partitions.stop(UInt16(partition), by: last?.description)
+    newlyStopped.append(partition)
+    log.error("a partition is stopped", ["partition": partition, "what": partitions.message(of: UInt16(partition))])
   }
 
   mutating func flush(_ intake: inout Intake) throws(IngestError) {

@@ -1,19 +1,5 @@
 import Threads
 
-/// Where a partition is in its life on this instance.
-public enum PartitionState: String, CaseIterable, Sendable, BitwiseCopyable {
-  /// Given by the group; its place in the log is being looked up.
-  case assigned
-  /// Read from the stored offset towards the end that was seen at assignment.
-  case catchingUp = "catching_up"
-  /// Applied up to that end at least.
-  case live
-  /// Being flushed before it is given back.
-  case revoking
-  /// Kafka no longer holds what is needed: nothing is served.
-  case lostHistory = "lost_history"
-}
-
 /// What is known of one owned partition.
 public struct PartitionStatus: Equatable, Sendable {
   public var partition: UInt16
@@ -47,8 +33,28 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
   private let mutex = Mutex()
   private var statuses: [PartitionStatus] = []
   private var hasJoined = false
+  private var problems: [Problem: String] = [:]
+
+  /// What keeps all partitions from going on, until its cause goes away.
+  public enum Problem: String, CaseIterable, Sendable {
+    /// A buffer cannot be written.
+    case flush
+    /// The volume has too little room: nothing is read.
+    case disk
+    /// Stored bytes cannot be read.
+    case storage
+  }
 
   public init() {}
+
+  /// In words for whoever runs it; nil where the cause went away.
+  public func set(_ problem: Problem, _ what: String?) { mutex.withLock { problems[problem] = what } }
+
+  /// In the order of `Problem`.
+  public var allProblems: [(problem: Problem, what: String)] {
+    let problems = mutex.withLock { self.problems }
+    return Problem.allCases.compactMap { problem in problems[problem].map { (problem, $0) } }
+  }
 
   /// Partitions ascending.
   func publish(_ statuses: [PartitionStatus], hasJoined: Bool) {
@@ -66,7 +72,7 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
       var expected = partitions.lowerBound
       for status in statuses where partitions.contains(status.partition) {
         if status.partition != expected { return (expected, nil) }
-        if status.state == .lostHistory || status.state == .assigned { return (expected, status) }
+        if !status.state.isServed { return (expected, status) }
         expected += 1
       }
       return expected == partitions.upperBound ? nil : (expected, nil)
@@ -77,8 +83,10 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
     mutex.withLock { statuses.first { $0.partition == partition } }
   }
 
-  /// Ready: the group has been joined and every owned partition is live.
-  public var isReady: Bool { mutex.withLock { hasJoined && statuses.allSatisfy { $0.state == .live } } }
+  /// Ready: the group has been joined, every owned partition is live, and nothing is in the way.
+  public var isReady: Bool {
+    mutex.withLock { hasJoined && problems.isEmpty && statuses.allSatisfy { $0.state == .live } }
+  }
 
   /// Whether the group has given an assignment yet, be it empty.
   public var isJoined: Bool { mutex.withLock { hasJoined } }

@@ -33,21 +33,40 @@ struct BufferSorter: ~Copyable {
     orderUsers(buffer)
   }
 
-  /// The user at `place` of the order and the state, which lies here until the next call. After `sort` of the same buffer.
-  mutating func state(at place: Int, of buffer: borrowing FoldBuffer) -> (user: Int, bytes: UnsafeRawBufferPointer) {
+  /// What a flush writes for a user.
+  enum Operand {
+    /// Beside what is stored.
+    case merge(UnsafeRawBufferPointer)
+    /// In place of it: the user was erased, and this came after.
+    case put(UnsafeRawBufferPointer)
+    /// The user was erased, and nothing came after.
+    case delete
+  }
+
+  /// The user at `place` of the order and what is to be written, which lies here until the next call. After `sort` of the same buffer.
+  mutating func operand(at place: Int, of buffer: borrowing FoldBuffer) -> (user: Int, operand: Operand) {
     let user = Int(order[place].user)
     let start = user == 0 ? 0 : Int(ends[user - 1])
     let count = Int(ends[user]) - start
     let foldedBefore = buffer.users.entries[user].foldedBefore
-    guard foldedBefore != 0 else { return (user, folder.state(of: sorted + start, count)) }
-    let earlier = buffer.foldedState(buffer.records[Int(foldedBefore) - 1])
-    if count == 0 { return (user, earlier) }
+    guard foldedBefore != 0 else { return (user, .merge(folder.state(of: sorted + start, count))) }
+    let earlier = buffer.earlier(buffer.records[Int(foldedBefore) - 1])
+    guard let state = state(of: sorted + start, count, after: earlier.folded) else { return (user, .delete) }
+    return (user, earlier.isErased ? .put(state) : .merge(state))
+  }
+
+  /// The state of a run and of what was folded before it; nil where there is neither.
+  private mutating func state(
+    of run: UnsafeMutablePointer<Behavior>, _ count: Int, after folded: UnsafeRawBufferPointer?
+  ) -> UnsafeRawBufferPointer? {
+    if count == 0 { return folded }
+    guard let folded else { return folder.state(of: run, count) }
     copy.clear()
-    copy.append(folder.state(of: sorted + start, count))
+    copy.append(folder.state(of: run, count))
     return withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) { pair in
-      pair.initializeElement(at: 0, to: earlier)
+      pair.initializeElement(at: 0, to: folded)
       pair.initializeElement(at: 1, to: copy.bytes)
-      return (user, folder.fold(UnsafeBufferPointer(pair)))
+      return folder.fold(UnsafeBufferPointer(pair))
     }
   }
 

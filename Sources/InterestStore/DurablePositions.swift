@@ -7,11 +7,26 @@ public struct PartitionOffsets: Equatable, Sendable {
   public var base: Int64
   /// The next offset to fold: everything before it is in the state.
   public var applied: Int64
+  /// The last record before `applied`, by which another log of the same name is told; nil: not known.
+  public var last: Record?
 
-  public init(partition: UInt16, base: Int64, applied: Int64) {
+  /// A record of the log.
+  public struct Record: Equatable, Sendable, BitwiseCopyable {
+    public var offset: Int64
+    /// Unix milliseconds; -1: it has none.
+    public var timestamp_ms: Int64
+
+    public init(offset: Int64, timestamp_ms: Int64) {
+      self.offset = offset
+      self.timestamp_ms = timestamp_ms
+    }
+  }
+
+  public init(partition: UInt16, base: Int64, applied: Int64, last: Record? = nil) {
     self.partition = partition
     self.base = base
     self.applied = applied
+    self.last = last
   }
 }
 
@@ -58,10 +73,32 @@ public struct DurablePositions: Sendable {
   public var partitions: [PartitionOffsets] = []
   public var inputs: [InputPosition] = []
   public var deadLetters: DeadLetterPosition?
+  /// The partitions that the group has given this instance; nil: as before.
+  public var owned: [UInt16]?
+  /// Ids met since the last file, and those that no record can be a duplicate of any more.
+  public var duplicateIDs: [StoredIDs] = []
+  public var forgottenIDs: [StoredIDs] = []
 
   public init() {}
 
-  public var isEmpty: Bool { partitions.isEmpty && inputs.isEmpty && deadLetters == nil }
+  public var isEmpty: Bool {
+    partitions.isEmpty && inputs.isEmpty && deadLetters == nil && owned == nil && duplicateIDs.isEmpty
+      && forgottenIDs.isEmpty
+  }
+}
+
+/// Ids by which a partition's duplicates are told, as whoever tells them has encoded them.
+public struct StoredIDs: Equatable, Sendable {
+  public var partition: UInt16
+  /// The offset of the last of them; one piece of ids for each.
+  public var last: Int64
+  public var bytes: [UInt8]
+
+  public init(partition: UInt16, last: Int64, bytes: [UInt8] = []) {
+    self.partition = partition
+    self.last = last
+    self.bytes = bytes
+  }
 }
 
 /// Positions as stored: a version byte, then fixed-width numbers, least significant byte first.
@@ -72,20 +109,36 @@ enum PositionCodec {
     [version] + numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) } }
   }
 
+  static func encode(_ numbers: [UInt16]) -> [UInt8] {
+    [version] + numbers.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }
+  }
+
+  /// Nil where the bytes are not a list of numbers.
+  static func list(_ bytes: UnsafeRawBufferPointer) -> [UInt16]? {
+    guard bytes.count % 2 == 1, bytes[0] == version else { return nil }
+    return (0..<bytes.count / 2).map {
+      UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 1 + 2 * $0, as: UInt16.self))
+    }
+  }
+
   /// Nil where the bytes are not `count` numbers.
   static func decode(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> [UInt64]? {
     guard bytes.count == 1 + 8 * count, bytes[0] == version else { return nil }
     return (0..<count).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 1 + 8 * $0, as: UInt64.self)) }
   }
 
+  /// Two numbers, or four where the last record is known.
   static func encode(_ offsets: PartitionOffsets) -> [UInt8] {
-    encode(UInt64(bitPattern: offsets.base), UInt64(bitPattern: offsets.applied))
+    let (base, applied) = (UInt64(bitPattern: offsets.base), UInt64(bitPattern: offsets.applied))
+    guard let last = offsets.last else { return encode(base, applied) }
+    return encode(base, applied, UInt64(bitPattern: last.offset), UInt64(bitPattern: last.timestamp_ms))
   }
 
   static func offsets(_ bytes: UnsafeRawBufferPointer, partition: UInt16) -> PartitionOffsets? {
-    decode(bytes, 2).map {
-      PartitionOffsets(partition: partition, base: Int64(bitPattern: $0[0]), applied: Int64(bitPattern: $0[1]))
-    }
+    guard let numbers = (decode(bytes, 4) ?? decode(bytes, 2))?.map({ Int64(bitPattern: $0) }) else { return nil }
+    return PartitionOffsets(
+      partition: partition, base: numbers[0], applied: numbers[1],
+      last: numbers.count == 4 ? .init(offset: numbers[2], timestamp_ms: numbers[3]) : nil)
   }
 
   static func encode(_ input: InputPosition) -> [UInt8] {
@@ -96,14 +149,14 @@ enum PositionCodec {
     decode(bytes, 4).map { InputPosition(name: name, consumed: $0[0], hash: ($0[1], $0[2]), records: $0[3]) }
   }
 
-  /// The fold of positions keeps the farthest: of operands that are `count` numbers, the index of the one whose number at `rank`
+  /// The fold of positions keeps the farthest: of operands that are as many numbers as one of `counts`, the index of the one whose number at `rank`
   /// is the largest, the latest of equal ones. Nil where none can be read.
-  static func farthest(_ operands: UnsafeBufferPointer<UnsafeRawBufferPointer>, rankedBy rank: Int, of count: Int)
-    -> Int?
-  {
+  static func farthest(
+    _ operands: UnsafeBufferPointer<UnsafeRawBufferPointer>, rankedBy rank: Int, of counts: Int...
+  ) -> Int? {
     var best: (index: Int, value: UInt64)?
     for (index, operand) in operands.enumerated() {
-      guard let numbers = decode(operand, count) else { continue }
+      guard let numbers = counts.lazy.compactMap({ decode(operand, $0) }).first else { continue }
       if best.map({ numbers[rank] >= $0.value }) ?? true { best = (index, numbers[rank]) }
     }
     return best?.index

@@ -35,6 +35,8 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   private var recordCount = 0
   private let run: UnsafeMutablePointer<Behavior>
   private var folder: StateFolder
+  /// Users who were erased; the lane's and the flusher's.
+  private(set) var erasedUsers: [Int] = []
   /// What the flush of this buffer makes durable beside the states: set by the lane when it hands the buffer over.
   public var positions = DurablePositions()
 
@@ -70,6 +72,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     users.clear()
     arenaCount = 0
     recordCount = 0
+    erasedUsers.removeAll()
     positions = DurablePositions()
     isFlushed = false
   }
@@ -97,30 +100,51 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     return isNew
   }
 
+  /// Forgets what the user has here, and what earlier buffers and the database have: readers stop at the marker, and the flush
+  /// replaces instead of merging. The caller sees to it that the buffer is not full.
+  public func erase(partition: UInt16, user: UnsafeRawBufferPointer) {
+    var slot = 0
+    let number = users.findOwn(user, partition, arena, slot: &slot) ?? add(user, partition, slot)
+    var marker = Behavior()
+    marker.tag = UInt32(truncatingIfNeeded: number)
+    marker.isErasure = true
+    let known = users.entries[number].foldedBefore
+    if known == 0 || !earlier(records[Int(known) - 1]).isErased { erasedUsers.append(number) }
+    put(marker, of: number)
+  }
+
   /// Partition (two bytes, big end first), then id.
   @inline(__always)
   func key(of user: Int) -> UnsafeRawBufferPointer {
     .init(start: arena + Int(users.entries[user].keyStart), count: Int(users.entries[user].keyCount))
   }
 
-  /// Appends a user's behaviors that are not folded yet to `into`, and lends the state of those that are. From any thread.
-  public func read(
-    user: UnsafeRawBufferPointer, partition: UInt16, into: inout BehaviorRun
-  ) -> UnsafeRawBufferPointer? {
-    guard let number = users.find(user, partition: partition, arena: arena) else { return nil }
+  /// What stands before a user's behaviors that are not folded yet.
+  public struct Earlier {
+    /// The state of those that are; nil: there are none.
+    public var folded: UnsafeRawBufferPointer?
+    /// Whether the user was erased here: what earlier buffers and the database have does not count.
+    public var isErased = false
+  }
+
+  /// Appends a user's behaviors that are not folded yet to `into`, and lends what stands before them. From any thread.
+  public func read(user: UnsafeRawBufferPointer, partition: UInt16, into: inout BehaviorRun) -> Earlier {
+    guard let number = users.find(user, partition: partition, arena: arena) else { return Earlier() }
     var next = users.entries[number].head.load(ordering: .acquiring)
     while next != 0 {
       let record = records + Int(next &- 1)
-      if record.pointee.type == 0 { return foldedState(record.pointee) }
+      if record.pointee.type == 0 { return earlier(record.pointee) }
       into.append(record.pointee)
       next = record.pointee.link
     }
-    return nil
+    return Earlier()
   }
 
-  /// The state that a marker stands for.
-  func foldedState(_ marker: Behavior) -> UnsafeRawBufferPointer {
-    .init(start: arena + Int(truncatingIfNeeded: marker.shop), count: Int(truncatingIfNeeded: marker.item))
+  /// What a marker stands for.
+  func earlier(_ marker: Behavior) -> Earlier {
+    let count = Int(truncatingIfNeeded: marker.item)
+    let state = UnsafeRawBufferPointer(start: arena + Int(truncatingIfNeeded: marker.shop), count: count)
+    return Earlier(folded: count == 0 ? nil : state, isErased: marker.isErasure)
   }
 
   @inline(never)
@@ -137,12 +161,12 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   @inline(never)
   private func foldRun(of number: Int) {
     var count = 0
-    var earlier: UnsafeRawBufferPointer?
+    var earlier = Earlier()
     var next = users.entries[number].head.load(ordering: .relaxed)
     while next != 0 {
       let record = records[Int(next &- 1)]
       if record.type == 0 {
-        earlier = foldedState(record)
+        earlier = self.earlier(record)
         break
       }
       (run + count).initialize(to: record)
@@ -150,14 +174,14 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
       next = record.link
     }
     var state = folder.state(of: run, count)
-    if let earlier {
+    if let folded = earlier.folded {
       // The state just made lies in the folder's memory, which folding it again needs.
       let size = state.count
       guard arenaCount + size <= limits.bytes else { return }
       (arena + arenaCount).copyMemory(from: state.baseAddress.unsafelyUnwrapped, byteCount: size)
       let copy = UnsafeRawBufferPointer(start: arena + arenaCount, count: size)
       state = withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) { pair in
-        pair.initializeElement(at: 0, to: earlier)
+        pair.initializeElement(at: 0, to: folded)
         pair.initializeElement(at: 1, to: copy)
         return folder.fold(UnsafeBufferPointer(pair))
       }
@@ -167,12 +191,26 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     marker.shop = UInt64(arenaCount)
     marker.item = UInt64(state.count)
     marker.tag = UInt32(truncatingIfNeeded: number)
+    marker.isErasure = earlier.isErased
     (arena + arenaCount).copyMemory(from: state.baseAddress.unsafelyUnwrapped, byteCount: state.count)
     arenaCount += state.count
+    put(marker, of: number)
+  }
+
+  private func put(_ marker: Behavior, of user: Int) {
     (records + recordCount).initialize(to: marker)
     recordCount += 1
-    users.entries[number].setFolded(before: UInt32(recordCount))
-    users.entries[number].head.store(UInt32(recordCount), ordering: .releasing)
+    users.entries[user].setFolded(before: UInt32(recordCount))
+    users.entries[user].head.store(UInt32(recordCount), ordering: .releasing)
+  }
+}
+
+/// A record of type 0 is a marker: `shop` and `item` are place and size of a state in the arena.
+extension Behavior {
+  /// Of a marker: whether an erasure of the user lies before the state.
+  fileprivate var isErasure: Bool {
+    get { dwell_ms != 0 }
+    set { dwell_ms = newValue ? 1 : 0 }
   }
 }
 

@@ -16,6 +16,7 @@ public final class Generation: Sendable {
   let views: ViewPublisher
   private let options: Options
   private let merge: StoreMerge
+  let erasures: PendingErasures
   private let limits: StoreLimits
   /// One ingestion at a time: the snapshot taken after it must hold no other buffer's file.
   private let ingestion = Mutex()
@@ -25,7 +26,7 @@ public final class Generation: Sendable {
   init(
     number: UInt32, clusterMap: String, configuration: StateConfiguration, rules: FoldRules, merge: StoreMerge,
     database: Database, family: ColumnFamily, options: Options, directory: StateDirectory, limits: StoreLimits
-  ) {
+  ) throws(RocksDBError) {
     self.number = number
     self.clusterMap = clusterMap
     self.configuration = configuration
@@ -37,6 +38,7 @@ public final class Generation: Sendable {
     self.directory = directory
     self.limits = limits
     views = ViewPublisher(database.snapshot(), bufferLimit: limits.buffers)
+    erasures = try PendingErasures(database.latest(), family)
   }
 
   /// For a lane: an empty buffer, which lookups see from now on. Waits for one; nil where `isCancelled` while waiting.
@@ -57,6 +59,30 @@ public final class Generation: Sendable {
     do { try database.compact(family) } catch { throw StoreError(error) }
   }
 
+  /// How many erased users' bytes may still be on the disk.
+  public var pendingErasures: Int { erasures.count }
+
+  /// When the oldest of them was erased, Unix milliseconds; 0: before the state was opened; nil: there is none.
+  public var oldestErasure_ms: Int64? { erasures.oldest_ms }
+
+  /// Takes the bytes of users who were erased before `time_ms` (Unix milliseconds) off the disk, by folding the files that may have them
+  /// down to the last level. Returns how many users that were.
+  @discardableResult
+  public func compactErasures(before time_ms: Int64 = .max) throws(StoreError) -> Int {
+    let due = erasures.due(before: time_ms)
+    do throws(RocksDBError) {
+      for range in PendingErasures.ranges(of: due) {
+        try range.first.span.bytes.withUnsafeBytes { (first) throws(RocksDBError) in
+          try range.last.span.bytes.withUnsafeBytes { (last) throws(RocksDBError) in
+            try database.compact(family, from: first, to: last, rewritesBottom: true)
+          }
+        }
+      }
+    } catch { throw StoreError(error) }
+    erasures.finish(due)
+    return due.count
+  }
+
   /// Writes a full buffer as one file of operands and takes it into the database; then the buffer leaves the view. What the
   /// buffer's `positions` say becomes durable in the same step.
   ///
@@ -72,12 +98,16 @@ public final class Generation: Sendable {
     let path = "\(directory.staging)/flush-\(number)-\(file).sst"
     do {
       sorter.sort(buffer)
-      let size = try write(buffer, &sorter, to: path)
+      let erased = buffer.erasedUsers.map { Array(buffer.key(of: $0)) }
+      let finished = erasures.finished
+      let entries = FlushEntries(buffer.positions, erased: erased, finishedErasures: finished)
+      let size = try write(buffer, &sorter, entries, to: path)
       waitForLevel0(isHurried)
       try ingestion.withLock { () throws(RocksDBError) in
         try database.ingest([path], into: family)
         views.replace(buffer, with: database.snapshot())
       }
+      erasures.flushed(erased, recorded: finished)
       return size
     } catch {
       // Called again it writes another: on a full volume, this one must not stay.
@@ -86,15 +116,19 @@ public final class Generation: Sendable {
     }
   }
 
-  private func write(_ buffer: FoldBuffer, _ sorter: inout BufferSorter, to path: String) throws(RocksDBError) -> UInt64
-  {
+  private func write(
+    _ buffer: FoldBuffer, _ sorter: inout BufferSorter, _ entries: consuming FlushEntries, to path: String
+  ) throws(RocksDBError) -> UInt64 {
     var writer = try SSTWriter(path: path, options: options)
-    var entries = PositionEntries(buffer.positions)
     for place in 0..<buffer.users.count {
-      let (user, state) = sorter.state(at: place, of: buffer)
+      let (user, operand) = sorter.operand(at: place, of: buffer)
       let key = buffer.key(of: user)
       try entries.write(before: key, to: &writer)
-      try writer.merge(key, state)
+      switch operand {
+      case .merge(let state): try writer.merge(key, state)
+      case .put(let state): try writer.put(key, state)
+      case .delete: try writer.delete(key)
+      }
     }
     try entries.write(before: nil, to: &writer)
     return try writer.finish()
@@ -109,45 +143,6 @@ public final class Generation: Sendable {
       && database.number(.backgroundErrors, of: family) == errors
     {
       pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + 5_000_000) }
-    }
-  }
-}
-
-/// The entries of `DurablePositions` in order of their keys, to be written between the users'.
-private struct PositionEntries {
-  private enum Verb { case put, merge }
-  private var entries: [(key: [UInt8], value: [UInt8], verb: Verb)] = []
-  private var next = 0
-
-  init(_ positions: DurablePositions) {
-    for offsets in positions.partitions {
-      entries.append((StoreKey.bytes(offsets.partition), PositionCodec.encode(offsets), .merge))
-    }
-    if let letters = positions.deadLetters {
-      let value = PositionCodec.encode(letters.bytes, letters.records, letters.file)
-      entries.append((StoreKey.bytes(StoreKey.deadLetters, "file"), value, .put))
-    }
-    for input in positions.inputs {
-      entries.append((StoreKey.bytes(StoreKey.inputs, input.name), PositionCodec.encode(input), .merge))
-    }
-    entries.sort { $0.key.lexicographicallyPrecedes($1.key) }
-  }
-
-  /// Writes those that go before `key`; nil: all that are left.
-  @inline(__always)
-  mutating func write(before key: UnsafeRawBufferPointer?, to writer: inout SSTWriter) throws(RocksDBError) {
-    while next < entries.count {
-      if let key, !entries[next].key.lexicographicallyPrecedes(key) { return }
-      let (name, bytes, verb) = entries[next]
-      try name.span.bytes.withUnsafeBytes { (key) throws(RocksDBError) in
-        try bytes.span.bytes.withUnsafeBytes { (value) throws(RocksDBError) in
-          switch verb {
-          case .put: try writer.put(key, value)
-          case .merge: try writer.merge(key, value)
-          }
-        }
-      }
-      next += 1
     }
   }
 }

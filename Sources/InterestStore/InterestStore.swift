@@ -66,7 +66,7 @@ public final class InterestStore: Sendable {
       guard let family = families[name] else {
         throw StoreError(.notFound, "the state in \(directory.path) has no generation \(number)")
       }
-      generation = Generation(
+      generation = try Generation(
         number: number, clusterMap: identity.clusterMap, configuration: identity.configuration, rules: rules,
         merge: merge, database: database, family: family, options: options, directory: directory, limits: limits)
     } catch let error as RocksDBError {

@@ -21,25 +21,29 @@ public final class ReadScratch {
     return keyBytes.bytes
   }
 
-  /// Folds stored states and what the buffers have into one.
+  /// Folds what is stored of a user, partition by partition, and what the buffers have into one. Where a buffer has an erasure of the
+  /// user, earlier buffers of that partition and what is stored do not count.
   fileprivate func fold<Result>(
-    _ stored: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ user: UnsafeRawBufferPointer, _ partitions: Range<UInt16>,
-    _ buffers: [FoldBuffer],
-    _ body: (UnsafeRawBufferPointer?) -> Result
+    _ stored: (_ partition: UInt16) -> UnsafeRawBufferPointer?, _ user: UnsafeRawBufferPointer,
+    _ partitions: Range<UInt16>, _ buffers: [FoldBuffer], _ body: (UnsafeRawBufferPointer?) -> Result
   ) -> Result {
-    let limit = stored.count + buffers.count * partitions.count + 1
+    let limit = (buffers.count + 1) * partitions.count + 1
     return withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: limit) { parts in
       var count = 0
       func add(_ part: UnsafeRawBufferPointer) {
         parts.initializeElement(at: count, to: part)
         count += 1
       }
-      for state in stored { add(state) }
       run.clear()
-      for buffer in buffers {
-        for partition in partitions {
-          if let folded = buffer.read(user: user, partition: partition, into: &run) { add(folded) }
+      for partition in partitions {
+        var isErased = false
+        // The newest last: a lane's buffers follow one another in the order of offsets.
+        for buffer in buffers.reversed() where !isErased {
+          let earlier = buffer.read(user: user, partition: partition, into: &run)
+          if let folded = earlier.folded { add(folded) }
+          isErased = earlier.isErased
         }
+        if !isErased, let state = stored(partition) { add(state) }
       }
       if run.count > 0 {
         let state = folder.state(of: run.behaviors, run.count)
@@ -70,9 +74,7 @@ extension Generation {
     do {
       if partitions.count == 1, let partition = partitions.first {
         return try view.database.get(scratch.key(user, partition), in: family) { stored in
-          withUnsafePointer(to: stored ?? .init(start: nil, count: 0)) { state in
-            scratch.fold(.init(start: state, count: stored == nil ? 0 : 1), user, partitions, view.buffers, body)
-          }
+          scratch.fold({ _ in stored }, user, partitions, view.buffers, body)
         }
       }
       return try fold(of: user, in: partitions, view, scratch, body)
@@ -87,20 +89,18 @@ extension Generation {
     _ body: (UnsafeRawBufferPointer?) -> Result
   ) throws(RocksDBError) -> Result {
     var copies = ByteBuffer(capacity: 1 << 14)
-    var ends: [Int] = []
+    var places: [Range<Int>] = []
     for partition in partitions {
-      try view.database.get(scratch.key(user, partition), in: family) { state in
-        guard let state else { return }
-        copies.append(state)
-        ends.append(copies.count)
-      }
+      let start = copies.count
+      try view.database.get(scratch.key(user, partition), in: family) { if let state = $0 { copies.append(state) } }
+      places.append(start..<copies.count)
     }
-    var start = 0
-    let stored = ends.map { end in
-      defer { start = end }
-      return UnsafeRawBufferPointer(rebasing: copies.bytes[start..<end])
+    let bytes = copies.bytes
+    func stored(_ partition: UInt16) -> UnsafeRawBufferPointer? {
+      let place = places[Int(partition - partitions.lowerBound)]
+      return place.isEmpty ? nil : UnsafeRawBufferPointer(rebasing: bytes[place])
     }
-    return stored.withUnsafeBufferPointer { scratch.fold($0, user, partitions, view.buffers, body) }
+    return scratch.fold(stored, user, partitions, view.buffers, body)
   }
 
   /// How far a partition is durably folded; nil where it never was.
@@ -113,9 +113,35 @@ extension Generation {
     try position(StoreKey.bytes(StoreKey.inputs, name)) { PositionCodec.input($0, name: name) }
   }
 
+  /// The partitions that were this instance's when it last flushed; nil: all that there are.
+  public func ownedPartitions() throws(StoreError) -> [UInt16]? {
+    try position(StoreKey.bytes(StoreKey.facts, "owned")) { PositionCodec.list($0) }
+  }
+
+  /// Calls `body` with the stored ids of a partition, in order of their last offsets; bytes are good until it returns.
+  public func forEachDuplicateIDs(
+    of partition: UInt16, _ body: (_ last: Int64, UnsafeRawBufferPointer) -> Void
+  ) throws(StoreError) {
+    let view = views.acquire()
+    defer { views.release(view) }
+    let begin = StoreKey.duplicateIDs(partition, upTo: 0)
+    let end = StoreKey.duplicateIDs(partition, upTo: -1)  // as a number without sign, the last
+    do throws(RocksDBError) {
+      try begin.span.bytes.withUnsafeBytes { (begin) throws(RocksDBError) in
+        try end.span.bytes.withUnsafeBytes { (end) throws(RocksDBError) in
+          var entries = view.database.iterate(family, from: begin, upTo: end, fillsCache: false)
+          while try entries.next() {
+            let last = entries.key.loadUnaligned(fromByteOffset: entries.key.count - 8, as: UInt64.self)
+            body(Int64(bitPattern: UInt64(bigEndian: last)), entries.value)
+          }
+        }
+      }
+    } catch { throw StoreError(error) }
+  }
+
   /// How far the dead letters' file holds.
   public func deadLetterPosition() throws(StoreError) -> DeadLetterPosition {
-    let position = try position(StoreKey.bytes(StoreKey.deadLetters, "file")) { bytes in
+    let position = try position(StoreKey.bytes(StoreKey.facts, "file")) { bytes in
       PositionCodec.decode(bytes, 3).map { DeadLetterPosition(bytes: $0[0], records: $0[1], file: $0[2]) }
     }
     return position ?? DeadLetterPosition()

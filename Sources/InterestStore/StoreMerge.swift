@@ -31,9 +31,9 @@ final class StoreMerge: MergeOperator {
       return scratch.operands.withUnsafeBufferPointer { operands in
         switch StoreKey.kind(of: key) {
         case .state: counted(scratch.fold(operands, rules))
-        case .offsets: operands[PositionCodec.farthest(operands, rankedBy: 1, of: 2) ?? operands.count - 1]
+        case .offsets: operands[PositionCodec.farthest(operands, rankedBy: 1, of: 2, 4) ?? operands.count - 1]
         case .input: operands[PositionCodec.farthest(operands, rankedBy: 0, of: 4) ?? operands.count - 1]
-        case .deadLetters: operands[operands.count - 1]
+        case .latest: operands[operands.count - 1]
         }
       }
     }

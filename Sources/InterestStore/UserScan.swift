@@ -8,15 +8,19 @@ extension Generation {
   /// Calls `body` with every user's id and state, in order of the ids' bytes, whatever partitions they are in; a user of several
   /// partitions (records without keys) is folded into one. Only what is in the database: for states that nobody is filling.
   ///
+  /// - Parameter wanted: Only users of these partitions; nil: of all.
   /// - Throws: What `body` throws, or a `StoreError` where the database cannot be read.
   public func forEachUser(
+    in wanted: [UInt16]? = nil,
     _ body: (_ user: UnsafeRawBufferPointer, _ state: UnsafeRawBufferPointer) throws -> Void
   ) throws {
     let view = views.acquire()
     defer { views.release(view) }
     do {
       var scan = UserScan(rules: rules)
-      for partition in try partitions(view.database) { try scan.add(partition, view.database, family) }
+      for partition in try partitions(view.database) where wanted?.contains(partition) != false {
+        try scan.add(partition, view.database, family)
+      }
       while try scan.next() { try scan.withCurrent(body) }
     } catch let error as RocksDBError {
       throw StoreError(error)

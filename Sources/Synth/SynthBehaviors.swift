@@ -26,6 +26,8 @@ struct SynthBehaviors: ~Copyable {
   private let events: UInt64
   private let outOfOrderShare: Double
   private let namesEvents: Bool
+  /// Added to a record's number: its event's id.
+  private let firstEvent: UInt64
   private var memory: UserMemory
   /// Of a number below 100, the type.
   private let typeOfPercent: [UInt8]
@@ -47,7 +49,9 @@ struct SynthBehaviors: ~Copyable {
     events = UInt64(options.events)
     outOfOrderShare = options.outOfOrderShare
     // Repeated records can be told from repeated behaviors only by their ids.
-    namesEvents = options.duplicateShare > 0
+    namesEvents = options.namesEvents || options.duplicateShare > 0
+    // Records are fewer than 2^40; of a seed above 2^24 the low bits are enough.
+    firstEvent = 1 + (options.namesEvents ? options.seed &<< 40 : 0)
     memory = UserMemory(users: options.users)
     typeOfPercent = SynthType.all.enumerated().flatMap { [UInt8](repeating: UInt8($0), count: $1.share_percent) }
   }
@@ -61,7 +65,7 @@ struct SynthBehaviors: ~Copyable {
     let bits = random.next()
     behavior.type = Int(typeOfPercent[Int(((bits & 0xffff_ffff) &* 100) &>> 32)])
     fillValues(bits &>> 32, &random, &behavior)
-    behavior.event = namesEvents ? index &+ 1 : 0
+    behavior.event = namesEvents ? index &+ firstEvent : 0
     let isLate = outOfOrderShare > 0 && newest_ms > 0 && random.chance(outOfOrderShare)
     behavior.time_ms = isLate ? newest_ms &- 1 &- Int64(random.below(Self.latest_ms)) : time_ms(index)
     return isLate

@@ -13,6 +13,9 @@ public struct SynthOptions: Equatable, Sendable {
   public var outOfOrderShare = 0.0
   public var duplicateShare = 0.0
   public var badShare = 0.0
+  /// Whether every behavior has an event id of its own, another one under another seed below 2^24. Without, behaviors have ids only where
+  /// there are duplicates, and the same ones under every seed.
+  public var namesEvents = false
 
   public init(events: Int, users: Int, shops: Int, groups: Int = 1_024) {
     self.events = events

@@ -57,6 +57,9 @@ final class DaemonMetrics: Sendable {
     writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
     writer.counter(
       "interestd_damaged_merges_total", "Merges that met bytes which cannot be read.", generation.damagedMerges)
+    writer.gauge(
+      "interestd_erasures_pending", "Erased users whose bytes may still be on the disk.",
+      Double(generation.pendingErasures))
     writer.gauge("interestd_level0_files", "Files not yet compacted.", Double(generation.level0Files))
   }
 
@@ -64,6 +67,7 @@ final class DaemonMetrics: Sendable {
     writer.counter("interestd_behaviors_total", "Behaviors folded.", counters.behaviors)
     writer.counter(
       "interestd_unmapped_behaviors_total", "Behaviors of shops not in the cluster map.", counters.unmapped)
+    writer.counter("interestd_erasures_total", "Erase records applied.", counters.erasures)
     for reason in BadRecord.Reason.allCases {
       writer.counter(
         "interestd_bad_records_total", "Records put to the dead letters.", counters.bad(reason),
@@ -71,6 +75,14 @@ final class DaemonMetrics: Sendable {
     }
     writer.counter(
       "interestd_misplaced_users_total", "Users met on another partition than lookups ask.", counters.misplacedUsers)
+    writer.counter(
+      "interestd_refetched_gaps_total", "Gaps in a log behind which records were read again.", counters.refetches)
+    let problems = board.allProblems.map(\.problem)
+    for problem in PartitionBoard.Problem.allCases {
+      writer.gauge(
+        "interestd_problem", "1 where this keeps ingestion from going on.", problems.contains(problem) ? 1 : 0,
+        ["problem": problem.rawValue])
+    }
     writer.counter("interestd_flushes_total", "Buffers written.", counters.flushes)
     writer.counter("interestd_flushed_bytes_total", "Bytes of the files that flushes wrote.", counters.flushed_bytes)
     for status in board.all { write(&writer, status) }

@@ -17,7 +17,8 @@ struct DumpCommand {
     var lookup = UserLookup(store)
     var output = ByteBuffer(capacity: 2 * Self.chunk)
     var damaged = 0
-    try store.generation.forEachUser { user, state in
+    let partitions = arguments.flag("all-partitions") ? nil : try store.generation.ownedPartitions()
+    try store.generation.forEachUser(in: partitions) { user, state in
       let start = output.count
       do throws(LookupError) {
         try lookup.writeJSON(user: user, state: state, .everything, into: &output)

@@ -36,6 +36,8 @@ final class LookupService: Sendable {
     guard let backend else { return "starting" }
     guard let board = backend.board else { return nil }
     if board.isReady { return nil }
+    let problems = board.allProblems.map(\.what)
+    if !problems.isEmpty { return problems.joined(separator: "; ") }
     if !board.isJoined { return "joining the consumer group" }
     let waiting = board.all.filter { $0.state != .live }
     return waiting.prefix(20).map { status in

@@ -89,8 +89,12 @@ let program = Program(
       "dump", summary: "print every user's full sequence",
       discussion:
         "Prints every user's sequence, uncut, one JSON object a line, in order of the user id's bytes: the same bytes "
-        + "for the same behaviors, however they came.",
-      options: [.text("state", "DIR", required: true, help: "the state directory")],
+        + "for the same behaviors, however they came. Partitions that the consumer group has given to another instance are "
+        + "left out.",
+      options: [
+        .text("state", "DIR", required: true, help: "the state directory"),
+        .flag("all-partitions", help: "also what is left of partitions that are another instance's now"),
+      ],
       examples: [Example("interestd dump --state ./state > sequences.jsonl", "all users")]),
     Command(
       "produce", summary: "publish behaviors from files to a Kafka topic",
@@ -120,6 +124,7 @@ let program = Program(
         .integer("seed", "SEED", in: 0...Int.max, default: 7, help: "another seed, other behaviors"),
         .number("late-share", "SHARE", in: 0...1, default: 0, help: "share of behaviors out of order"),
         .number("duplicate-share", "SHARE", in: 0...1, default: 0, help: "share of records that repeat an earlier one"),
+        .flag("event-ids", help: "give every behavior an event_id; with --duplicate-share there are some anyway"),
         .number("bad-share", "SHARE", in: 0...1, default: 0, help: "share of records that are bad in assorted ways"),
         .choice(
           "format", "FORMAT", of: ["json", "protobuf"], help: "of records for Kafka; a file's name tells its own"),

@@ -108,6 +108,8 @@ final class Daemon: Sendable {
     settings.bufferAge_ms = configuration.buffer.age_ms
     settings.breakerRecords = configuration.ingest.breakerRecords
     settings.breakerPercent = configuration.ingest.breakerPercent
+    settings.minimumFree_bytes = UInt64(configuration.state.minimumFree_bytes)
+    settings.erasure_ms = configuration.state.erasure_ms
     settings.endsProcess = true
     let pipeline = Pipeline(store: store, clusterMap: clusterMap)
     let ingest = KafkaIngest()

@@ -53,6 +53,7 @@ struct SynthCommand {
     options.outOfOrderShare = arguments.number("late-share") ?? 0
     options.duplicateShare = arguments.number("duplicate-share") ?? 0
     options.badShare = arguments.number("bad-share") ?? 0
+    options.namesEvents = arguments.flag("event-ids")
     try options.validate()
     return options
   }

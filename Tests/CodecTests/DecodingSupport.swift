@@ -22,6 +22,7 @@ struct CopiedEvent: Equatable {
   var type: UInt8
   var user: [UInt8]
   var eventID: [UInt8]
+  var isErasure: Bool
 
   init(_ event: DecodedEvent) {
     time_ms = event.behavior.time_ms
@@ -32,6 +33,7 @@ struct CopiedEvent: Equatable {
     type = event.behavior.type
     user = Array(event.user)
     eventID = Array(event.eventID)
+    isErasure = event.isErasure
   }
 }
 

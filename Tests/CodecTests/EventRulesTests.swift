@@ -39,23 +39,22 @@ struct EventRulesTests {
     }
   }
 
-  @Test("types are the catalog's, byte for byte", arguments: ["", "Click", "click ", "clic", "clicks", "$erase", "é"])
+  @Test("types are the catalog's, byte for byte", arguments: ["", "Click", "click ", "clic", "clicks", "$erased", "é"])
   func unknownTypes(type: String) throws {
     var decoder = try TestDecoder()
     #expect(decoder.reason(Message.good.text(3, type).bytes) == .unknownType)
     #expect(decoder.reason(Message.good.text(3, String(repeating: "c", count: 10_240)).bytes) == .unknownType)
   }
 
-  @Test("an erasure needs no shop, and is refused as not supported yet")
+  @Test("an erasure needs user and time only, and keeps to the other rules")
   func erasure() throws {
     var decoder = try TestDecoder()
     let json = #"{"user_id":"u1","type":"$erase","time_ms":1333476009000}"#
-    guard case .failure(let bad) = decoder.decode(json) else {
-      Issue.record("an erasure was taken for an event")
-      return
-    }
-    #expect(bad.reason == .unknownType)
-    #expect(bad.detail.contains("not supported yet"))
+    let event = try decoder.decode(json).get()
+    #expect(event.isErasure)
+    #expect(try !decoder.decode(Message.good.bytes).get().isErasure)
+    #expect(decoder.reason(#"{"type":"$erase","time_ms":1333476009000}"#) == .missingField)
+    #expect(decoder.reason(#"{"user_id":"u1","type":"$erase"}"#) == .missingField)
     #expect(try decoder.read(Array(json.utf8)).get().shop == [])
   }
 

@@ -205,14 +205,23 @@ struct BadInputTests {
     #expect(try dump(state).isEmpty)
   }
 
-  @Test("a topic of garbage stops the daemon at the breaker with 1", .kafka)
+  @Test("a partition of garbage is stopped by the breaker, loudly, and the others go on", .kafka)
   func garbageTopic() throws {
-    let topic = try Topic(partitions: 1)
+    let topic = try Topic(partitions: 2)
     try topic.publish((0..<1500).map { _ in (0, Array("u1".utf8), Array("garbage".utf8)) })
+    let good = #"{"user_id":"u2","shop_id":"42","type":"order","time_ms":1483271606000}"#
+    try topic.publish([(1, Array("u2".utf8), Array(good.utf8))])
     let daemon = try Daemon(DataSet.sample, topic, state: state)
-    let outcome = try daemon.command.wait(within: 120)
-    #expect(outcome.code == 1)
-    #expect(outcome.error.contains("1000 of 1000 records of topic \(topic.name)"), "\(outcome)")
+    var told = ""
+    #expect(
+      eventually {
+        told = (try? daemon.get("/readyz").body) ?? ""
+        return told.contains("1000 of 1000 records are bad")
+      }, "\(told)")
+    #expect(told.contains("partition 0 of topic \(topic.name) is stopped at offset 1000"))
+    #expect(!told.contains("partition 1"))
+    #expect(try daemon.sum("interestd_behaviors_total") == 1)
+    #expect(try daemon.stop().error.contains("a partition is stopped"))
   }
 
   @Test(

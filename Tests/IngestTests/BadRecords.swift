@@ -46,7 +46,6 @@ struct BadSample: Sendable {
     .init(.wrongType, ["user_id": "{}"]),
     .init(.wrongType, ["type": "[1]"]),
     .init(.unknownType, ["type": #""teleport""#]),
-    .init(.unknownType, ["type": #""$erase""#]),
     .init(.emptyID, ["user_id": #""""#]),
     .init(.emptyID, ["shop_id": #""""#]),
     .init(.overLongID, ["user_id": "\"\(String(repeating: "x", count: 10_240))\""]),

@@ -96,20 +96,28 @@ struct KafkaBadRecordTests {
     #expect(counters.bad == 10)
   }
 
-  @Test("of more than half of a partition's records end the ingestion; put right, it goes on from the last flush")
+  @Test("of more than half of a partition stop that partition, and no other; put right, it goes on where it stopped")
   func breaker() throws {
     let bad = [(partition: Int32?, key: [UInt8]?, value: [UInt8]?)](
       repeating: (1, user, Array("garbage".utf8)), count: 80)
+    let before = events.filter { kafka.partition(of: $0.user) == 1 }.count
     try kafka.produce(events)
     try kafka.publish(bad)
     let change: (inout KafkaLaneSettings) -> Void = { $0.breakerRecords = 40 }
-    let error = try kafka.runToFailure(buffer: 16, change)
-    #expect(error?.code == .breaker)
-    #expect(error?.message.contains("records of topic events, partition 1, are bad") == true)
-    // What is wrong stays wrong: it does not get past there.
-    #expect(try kafka.runToFailure(buffer: 16, change)?.code == .breaker)
+    try kafka.run(buffer: 16, change) { running in
+      try running.reach("stopped") { running.statuses.contains { $0.state == .stopped } }
+      try running.reach("the others live") {
+        running.statuses.count == 4 && running.statuses.allSatisfy { $0.partition == 1 || $0.state == .live }
+      }
+      let stopped = try #require(running.statuses.first { $0.state == .stopped })
+      #expect(stopped.partition == 1)
+      #expect(stopped.message.contains("partition 1 of topic events is stopped at offset \(stopped.applied)"))
+      #expect(stopped.message.contains("malformed_protobuf"))
+      #expect(stopped.applied >= before + 20 && stopped.applied < before + 80)
+      #expect(!running.ingest.board.isReady)
+    }
     let counters = try kafka.run(buffer: 16) { try $0.reach(applied: 480) }
-    #expect(counters.bad <= 80)
+    #expect(counters.bad < 80)
     #expect(try kafka.state.deadLetters.count == 80)
     #expect(try kafka.state.dump() == kafka.world.expectedDump(events))
   }

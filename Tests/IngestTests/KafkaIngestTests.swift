@@ -158,11 +158,20 @@ struct KafkaIngestTests {
     #expect(board?.all == [])
   }
 
-  @Test("of a topic with more partitions than the state was made for ends with what to do")
-  func morePartitions() throws {
-    let error = try kafka.runToFailure { $0.partitions = 2 }
-    #expect(error?.code == .kafka)
-    #expect(error?.message.contains("the state was made for 2 partitions") == true)
-    #expect(error?.message.contains("new state directory") == true)
+  @Test("of a topic with more partitions than the state was made for serves and reads nothing, and says what to do")
+  func grownTopic() throws {
+    try kafka.produce(kafka.world.events(100))
+    try kafka.run {
+      $0.partitions = 2
+    } while: { running in
+      try running.reach("refused") {
+        !running.statuses.isEmpty && running.statuses.allSatisfy { $0.state == .lostHistory }
+      }
+      for status in running.statuses {
+        #expect(status.message.contains("more than the 2 partitions that the state was made for"))
+        #expect(status.message.contains("new state directory"))
+      }
+      #expect(running.ingest.board.firstUnserved(in: 0..<1) != nil)
+    }
   }
 }

@@ -17,15 +17,20 @@ final class LanePartitionsTests {
   }
 
   private func assign(_ partition: UInt16, stored: PartitionOffsets?, log: (low: Int64, high: Int64)) -> Int64? {
-    partitions.assign(partition, stored: stored, log: log)
+    let start = partitions.assign(partition, stored: stored, log: log)
+    if start != nil { partitions.setFetched([Int32(partition)]) }
+    return start
   }
 
-  private func takePositions() -> [PartitionOffsets] { partitions.positions().partitions }
+  /// Without the last records, which one test of its own looks at.
+  private func takePositions() -> [PartitionOffsets] {
+    partitions.positions().partitions.map { .init(partition: $0.partition, base: $0.base, applied: $0.applied) }
+  }
 
   /// As the lane does it: asks, then applies.
   private func apply(_ partition: Int32, _ offset: Int64, isBad: Bool = false) -> Bool {
     guard partitions.wants(partition, offset) else { return false }
-    _ = partitions.apply(partition, offset, event_ms: isBad ? nil : 1000 + offset)
+    _ = partitions.apply(partition, offset, timestamp_ms: 5000 + offset, event_ms: isBad ? nil : 1000 + offset)
     return true
   }
 
@@ -38,7 +43,7 @@ final class LanePartitionsTests {
     #expect(assign(2, stored: nil, log: (5, 9)) == 5)
     #expect(partitions.owned == [2])
     #expect(
-      try status(2) == PartitionStatus(partition: 2, state: .catchingUp, applied: 5, durable: 5, end: 9))
+      try status(2) == PartitionStatus(partition: 2, state: .restoring, applied: 5, durable: 5, end: 9))
     for offset in Int64(5)..<9 { #expect(apply(2, offset)) }
     refresh(ends: [2: 12])
     var expected = PartitionStatus(partition: 2, state: .live, applied: 9, durable: 5, end: 12)
@@ -103,7 +108,7 @@ final class LanePartitionsTests {
   func committedBase(base: Int64, low: Int64, start: Int64?) throws {
     let decided = partitions.assign(0, stored: nil, committedBase: base, log: (low, 20))
     #expect(decided == start)
-    #expect(try status(0).state == (start == nil ? .lostHistory : .catchingUp))
+    #expect(try status(0).state == (start == nil ? .lostHistory : .restoring))
     if start == nil {
       #expect(try status(0).message.contains("the log begins at offset 9"))
       #expect(!partitions.wants(0, 9))
@@ -271,18 +276,123 @@ final class LanePartitionsTests {
     #expect(try status(0).lastEvent_ms == 1001)
   }
 
-  @Test("each partition has a breaker of its own, and tells the window that tripped it")
+  @Test("one whose records are mostly bad is stopped where it is, and the others are read on")
   func breakers() throws {
     partitions = LanePartitionsTests.make(breaker: .init(records: 4, percent: 50))
-    for partition in [UInt16(0), 1] { _ = partitions.assign(partition, stored: nil, log: (0, 50)) }
+    for partition in [UInt16(0), 1] { _ = assign(partition, stored: nil, log: (0, 50)) }
     for offset in Int64(0)..<3 {
       _ = (apply(0, offset, isBad: true), apply(1, offset))
     }
-    let good = partitions.apply(1, 3, event_ms: nil)
+    let good = partitions.apply(1, 3, timestamp_ms: 0, event_ms: nil)
     #expect(good == nil)
-    let tripped = partitions.apply(0, 3, event_ms: 5)
+    let tripped = partitions.apply(0, 3, timestamp_ms: 0, event_ms: 5)
     let window = try #require(tripped)
     #expect(window.records == 4)
     #expect(window.bad == 3)
+    partitions.stop(0, by: "unknown_type: type 'x'")
+    #expect(try status(0).state == .stopped)
+    let message = try status(0).message
+    for part in ["partition 0 of topic events", "at offset 4", "3 of 4 records", "type 'x'", "redrive"] {
+      #expect(message.contains(part))
+    }
+    #expect(!apply(0, 4) && apply(1, 4))
+    #expect(takePositions().map(\.applied) == [4, 5])
+    #expect(partitions.commits(of: [0]).count == 1)
+    // Given again, it is not tried again.
+    partitions.setRevoking(0)
+    partitions.remove(0)
+    #expect(assign(0, stored: PartitionOffsets(partition: 0, base: 0, applied: 4), log: (0, 50)) == 4)
+    #expect(try status(0).state == .stopped)
+    #expect(try status(0).message.contains("is stopped"))
+    #expect(!apply(0, 4))
+  }
+
+  @Test("one that another member has already is not served, nor committed, and its records are covered by their offset")
+  func lost() throws {
+    _ = assign(0, stored: nil, log: (0, 50))
+    #expect(apply(0, 0))
+    partitions.setLost(0)
+    #expect(try status(0).state == .lost)
+    #expect(try !status(0).state.isServed)
+    #expect(partitions.commits(of: [0]).isEmpty)
+    #expect(!partitions.wants(0, 1))
+    #expect(takePositions() == [PartitionOffsets(partition: 0, base: 0, applied: 1)])
+    partitions.remove(0)
+    #expect(partitions.statuses.isEmpty)
+  }
+
+  @Test("which partitions are owned goes with every buffer, and changes of it are written soon")
+  func owned() {
+    _ = assign(0, stored: nil, log: (0, 50))
+    _ = assign(2, stored: PartitionOffsets(partition: 2, base: 0, applied: 50), log: (0, 50))
+    #expect(partitions.isDirty)
+    #expect(partitions.positions().owned == [0, 2])
+    partitions.setLost(2)
+    #expect(partitions.positions().owned == [0])
+    partitions.remove(2)
+    #expect(partitions.isDirty)
+    #expect(partitions.positions().owned == [0])
+  }
+
+  @Test("the last record goes with the offset, also over a restart without news")
+  func lastRecord() {
+    let last = PartitionOffsets.Record(offset: 6, timestamp_ms: 77)
+    _ = assign(0, stored: PartitionOffsets(partition: 0, base: 0, applied: 8, last: last), log: (0, 50))
+    #expect(partitions.positions().partitions.first?.last == last)
+    #expect(apply(0, 9))
+    #expect(partitions.positions().partitions.first?.last == .init(offset: 9, timestamp_ms: 5009))
+    partitions.loseHistory(0, madeAnewAt: 9)
+    #expect(partitions.message(of: 0).contains("another record at offset 9"))
+    #expect(!partitions.wants(0, 10))
+  }
+
+  @Test("a gap is suspect for so many records after an assignment and a seek, and not later")
+  func suspects() {
+    _ = assign(0, stored: nil, log: (0, 500_000))
+    #expect(!partitions.isSuspect(0, 0))
+    #expect(partitions.isSuspect(0, 1))
+    var offset: Int64 = 0
+    while partitions.isSuspect(0, offset + 1) {
+      #expect(apply(0, offset))
+      offset += 1
+    }
+    #expect(offset == 30_000)
+    partitions.hold(0)
+    #expect(!apply(0, offset))
+    refresh()
+    #expect(!apply(0, offset))
+    #expect(partitions.held == [PartitionOffset(partition: 0, offset: offset)])
+    partitions.setPlaced(partitions.held)
+    #expect(partitions.held.isEmpty)
+    #expect(partitions.isSuspect(0, offset + 1))
+    #expect(apply(0, offset))
+  }
+
+  @Test("paused, nothing is applied, and afterwards everything is read again from its place")
+  func paused() throws {
+    for partition in [UInt16(0), 1] { _ = assign(partition, stored: nil, log: (0, 50)) }
+    #expect(apply(0, 0))
+    partitions.setPaused(true)
+    #expect(!apply(0, 1) && !apply(1, 0))
+    partitions.reachEnd(0, 50)
+    #expect(partitions.held.isEmpty)
+    #expect(try status(0).state == .restoring)
+    partitions.setPaused(false)
+    // Records that were dropped meanwhile would be jumped over by the next one.
+    #expect(!apply(0, 3))
+    #expect(partitions.held.map(\.offset) == [1, 0])
+    partitions.setPlaced(partitions.held)
+    #expect(apply(0, 1) && apply(1, 0))
+  }
+
+  @Test("where the topic has grown, no partition is served or read, and all say why")
+  func grown() throws {
+    for partition in [UInt16(0), 1] { _ = assign(partition, stored: nil, log: (0, 50)) }
+    partitions.loseAll("topic events has more than the 2 partitions that the state was made for")
+    for partition in [UInt16(0), 1] {
+      #expect(try status(partition).state == .lostHistory)
+      #expect(try status(partition).message.contains("more than the 2 partitions"))
+      #expect(try status(partition).message.contains("new state directory"))
+    }
   }
 }

@@ -18,7 +18,7 @@ struct FoldBufferTests {
     var folder = StateFolder(rules: FoldRules(configuration))
     var run = BehaviorRun()
     return withBytes(user) { user in
-      let folded = buffer.read(user: user, partition: partition, into: &run).map { Array($0) }
+      let folded = buffer.read(user: user, partition: partition, into: &run).folded.map { Array($0) }
       guard run.count > 0 else { return (folded, 0) }
       let rest = Array(folder.state(of: run.behaviors, run.count))
       guard let folded else { return (rest, run.count) }

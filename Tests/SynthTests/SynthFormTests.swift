@@ -31,6 +31,23 @@ struct SynthFormTests {
     #expect(try Self.hash(options, form) != faulty)
   }
 
+  @Test("with event ids, every behavior has its own, and repeats have those of what they repeat")
+  func eventIDs() throws {
+    var options = SynthOptions.sample(events: 20_000)
+    let plain = try options.decoded(.json)
+    #expect(plain.allSatisfy { $0.event == "" })
+    options.namesEvents = true
+    let named = try options.decoded(.json)
+    #expect(Set(named.map(\.event)).count == 20_000 && !named.contains { $0.event == "" })
+    #expect(zip(plain, named).allSatisfy { $0.user == $1.user && $0.behavior.time_ms == $1.behavior.time_ms })
+    (options.duplicateShare, options.seed) = (0.1, 8)
+    let repeated = try options.decoded(.json)
+    let ids = repeated.filter { $0.kind == .behavior }.map { $0.user + " " + $0.event }
+    let copies = repeated.filter { $0.kind == .duplicate }.map { $0.user + " " + $0.event }
+    #expect(Set(ids).count == ids.count && copies.count > 1500 && Set(ids).isSuperset(of: copies))
+    #expect(Set(named.map(\.event)).isDisjoint(with: repeated.map(\.event)), "another seed, other ids")
+  }
+
   private static func hash(_ options: SynthOptions, _ form: SynthForm) throws -> String {
     var hash = ContentHash()
     try options.forEach(form) { _, bytes in hash.update(bytes) }

@@ -27,10 +27,8 @@ public struct EventDecoder: ~Copyable, Sendable {
     var fields = BehaviorFields()
     if let bad = reader.read(record, into: &fields) { return bad }
     let code = types.code(of: fields.type)
-    guard code != 0 else {
-      if fields.isErasure { return BadRecord(.unknownType, "type '$erase': erasing users is not supported yet") }
-      return RecordRules.unknownType(fields.type)
-    }
+    event.isErasure = code == 0 && fields.isErasure
+    guard code != 0 || event.isErasure else { return RecordRules.unknownType(fields.type) }
     var behavior = Behavior()
     behavior.time_ms = fields.time_ms
     behavior.shop = FeatureID.of(fields.shop)

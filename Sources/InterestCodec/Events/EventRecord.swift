@@ -30,8 +30,10 @@ public struct EventRecord {
   }
 }
 
-/// An event that counts.
+/// An event that counts, or the erasure of a user.
 public struct DecodedEvent {
+  /// Whether everything of the user before this record is to be forgotten; the behavior has its time and nothing else then.
+  public var isErasure = false
   /// Its group is left 0: mapping shops is the caller's.
   public var behavior = Behavior()
   /// 1...255 bytes of UTF-8; good until the next decode and only while the record lives.
