@@ -48,9 +48,9 @@ class Disturbance:
         if self.cluster is None:
             return
         choose = self.choose
-        times = 1 if self.cluster.count == 1 else choose.randint(2, 3)
+        times = 1 if self.cluster.count == 1 else choose.randint(1, 2)
         for number in range(times):
-            wait_until = begin + self.seconds * (number + choose.uniform(0.2, 0.8)) / times
+            wait_until = begin + self.seconds * (number + choose.uniform(0.1, 0.6)) / times
             node, action = choose.choice(self.cluster.nodes), choose.choice(["kill", "stop", "pause"])
             away_s = choose.uniform(0.5, 6) if action == "pause" else choose.uniform(0, 3)
             while time.monotonic() < wait_until:

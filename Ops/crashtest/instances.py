@@ -123,7 +123,7 @@ class Instance:
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
-            raise OSError(f"{error.code}: {error.read().decode(errors='replace')[:300]}") from error
+            raise OSError(f"{error.code}: {error.read().decode(errors='replace')[:300].strip()}") from error
 
     def count(self, message):
         with open(self.log, encoding="utf-8", errors="replace") as log:

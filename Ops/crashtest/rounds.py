@@ -34,7 +34,7 @@ class Round:
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.counts = collections.Counter()
-        self.faults = []
+        self.faults, self.seconds = [], {}
         self.events = self.bad = self.stale = self.users = self.duplicates = 0
         self.instances, self.publishers, self.pieces = [], [], None
         self.topic = f"behaviors-{plan.seed}-{os.getpid()}"
@@ -49,19 +49,26 @@ class Round:
     def run(self):
         """Raises `Failure` where the round cannot be brought to its end; `faults` are what the comparison found."""
         try:
-            self.prepare()
+            self.timed("prepare", self.prepare)
             self.disturb()
-            last = self.publish_last()
+            last = self.timed("publish last", self.publish_last)
             reading = Reading(self, last)
-            ends = self.ends(self.topic)
-            owners = self.settle(ends)
-            self.wait_for_commits(ends)
-            comparison = self.judge(reading.result())
-            self.look_up(comparison, owners)
-            self.end_instances()
-            self.compare(comparison, owners)
+            ends = self.timed("ends", self.ends, self.topic)
+            comparison = self.timed("read", lambda: self.judge(reading.result()))
+            owners = self.timed("settle", self.settle, ends)
+            self.timed("commits", self.wait_for_commits, ends)
+            owners = self.timed("look up", self.look_up, comparison, ends)
+            self.timed("end", self.end_instances)
+            self.timed("compare", self.compare, comparison, owners)
         finally:
             self.clean_up()
+
+    def timed(self, name, work, *arguments):
+        begin = time.monotonic()
+        try:
+            return work(*arguments)
+        finally:
+            self.seconds[name] = round(time.monotonic() - begin, 1)
 
     # Before
 
@@ -157,11 +164,12 @@ class Round:
         self.pieces = Pieces(self.make_pieces(), self.counts)
         for publisher in self.publishers:
             publisher.start()
-        Disturbance(
-            self.random, plan.seconds, self.instances, self.make_instance, plan.cluster, self.publishers, self.counts).run()
-        self.pieces.join()
+        disturbance = Disturbance(
+            self.random, plan.seconds, self.instances, self.make_instance, plan.cluster, self.publishers, self.counts)
+        self.timed("disturb", disturbance.run)
         for publisher in self.publishers:
-            publisher.stop()
+            self.timed(f"stop {publisher.plan['name'].split('-')[0]}", publisher.stop)
+        self.timed("pieces", self.pieces.join)
 
     def publish_last(self):
         choose = self.random
@@ -188,11 +196,16 @@ class Round:
                 if not instance.is_gone:
                     seen[instance] = instance.partitions()
             owned = sorted(number for partitions in seen.values() for number in partitions)
-            if owned == sorted(ends) and all(found[number] == whole[number] for found in seen.values() for number in found):
+            # While a member has nothing it has not joined yet: there are more partitions than members.
+            if owned == sorted(ends) and all(seen.values()) and self.are(seen, whole):
                 return {instance: set(partitions) for instance, partitions in seen.items()}
-            time.sleep(0.2)
+            time.sleep(0.1)
         told = {instance.name: partitions for instance, partitions in seen.items()}
         raise Failure(f"the group did not settle within {SETTLE_S} s: ends {ends}, instances {told}")
+
+    @staticmethod
+    def are(seen, whole):
+        return all(found[number] == whole[number] for found in seen.values() for number in found)
 
     def wait_for_commits(self, ends):
         """The group's own report: committed up to the end, everywhere."""
@@ -216,23 +229,33 @@ class Round:
         self.counts["erasures"] += sum(record.said.is_erasure for log in self.log for record in log.good)
         return comparison
 
-    def look_up(self, comparison, owners):
-        """Some users, of the owners of their partitions and of whoever else is there."""
+    def look_up(self, comparison, ends):
+        """Some users, of the owners of their partitions and of whoever else is there. Returns instance -> its partitions, as they were all
+        the while."""
         users = sorted({record.said.user for log in self.log for record in log.good})
-        for user in self.random.sample(users, min(LOOKUPS, len(users))):
-            number = comparison.partition(user)
-            owner = next(instance for instance, partitions in owners.items() if number in partitions)
-            other = self.random.choice([instance for instance in owners])
-            for instance in {owner, other}:
-                try:
-                    comparison.lookup(instance.name, user, self.cut(instance.lookup(user)))
-                except OSError as error:
-                    if instance is owner or FEATURES["forwarding"]:
-                        comparison.fault(f"{instance.name}, lookup", f"user {user} of partition {number}: {error}")
+        users = self.random.sample(users, min(LOOKUPS, len(users)))
+        for _ in range(5):
+            owners, found = self.settle(ends), comparison.copy()
+            for user in users:
+                self.look_up_user(found, owners, user)
+            if owners == self.settle(ends):
+                comparison.faults += found.faults
+                return owners
+        raise Failure(f"partitions move on: last {self.named(owners)}")
+
+    def look_up_user(self, comparison, owners, user):
+        number = comparison.partition(user)
+        owner = next(instance for instance, partitions in owners.items() if number in partitions)
+        for instance in {owner, self.random.choice(list(owners))}:
+            try:
+                comparison.lookup(instance.name, user, instance.lookup(user))
+            except OSError as error:
+                if instance is owner or FEATURES["forwarding"]:
+                    comparison.fault(f"{instance.name}, lookup", f"user {user} of partition {number}: {error}")
 
     @staticmethod
-    def cut(groups):
-        return groups
+    def named(owners):
+        return {instance.name: sorted(partitions) for instance, partitions in owners.items()}
 
     def end_instances(self):
         """All at once. Killed, they keep what the group had given them."""
@@ -263,8 +286,8 @@ class Round:
             self.compare_letters(comparison)
         self.stale, self.users = comparison.stale_partitions, comparison.checked_users
         with open(self.path("outcome.json"), "w", encoding="utf-8") as file:
-            owned = {instance.name: sorted(partitions) for instance, partitions in owners.items()}
-            outcome = {"owners": owned, "kept": self.kept, "limits": self.limits, "environment": self.environment, "faults": self.faults}
+            outcome = {"owners": self.named(owners), "kept": self.kept, "limits": self.limits, "environment": self.environment}
+            outcome |= {"seconds": self.seconds, "faults": self.faults}
             json.dump(outcome, file, indent=1)
 
     def dump(self, instance, *flags):

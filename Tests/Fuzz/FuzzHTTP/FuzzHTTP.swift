@@ -14,8 +14,10 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let pieces = (0..<Int(choice >> 1 & 7)).map { _ in 1 + Int(feed.byte()) }
   let bytes = feed.takeRest()
   let whole = Exchange(limits).send(bytes, inPiecesOf: [])
-  require(Exchange(limits).send(bytes, inPiecesOf: pieces) == whole, "what is answered depends on pieces of \(pieces)")
-  require(Exchange(limits).send(bytes, inPiecesOf: [1]) == whole, "what is answered depends on single bytes")
+  let torn = Exchange(limits).send(bytes, inPiecesOf: pieces)
+  require(torn == whole, "pieces of \(pieces) are answered \(text(torn)), and all at once \(text(whole))")
+  let single = Exchange(limits).send(bytes, inPiecesOf: [1])
+  require(single == whole, "single bytes are answered \(text(single)), and all at once \(text(whole))")
   return 0
 }
 
@@ -86,3 +88,6 @@ private final class Echo: HTTPHandler {
     response.body.append(bytes)
   }
 }
+
+/// On one line.
+private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self).debugDescription }
