@@ -46,7 +46,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// Lowest first: a target depends only on those above it.
 let modules: [Target] = [
   module("Threads"),
-  module("Bytes", ["CXXHash"]),
+  module("Bytes", ["CXXHash", "CZlib"]),
   module("InterestModel", ["Bytes"]),
   module("InterestCodec", ["Bytes", "InterestModel", "CSimdJSON"]),
   module("RocksDB", ["CRocksDB"]),
@@ -61,7 +61,8 @@ let modules: [Target] = [
   module(
     "Ingest", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Kafka", "Inputs", "Telemetry"]),
   module("Network", ["Threads", "Bytes", "CNet"]),
-  module("HTTP", ["Bytes", "Network", "CBeast"]),
+  module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
+  module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
 ]
 
@@ -71,7 +72,7 @@ let executable: Target = .executableTarget(
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
     "Kafka",
     "Network",
-    "HTTP", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
+    "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
@@ -93,6 +94,7 @@ let testTargets: [Target] = [
   tests("TelemetryTests", ["Telemetry"]),
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
+  tests("RoutingTests", ["Routing", "Kafka", "Network", "Telemetry", "Threads"]),
   tests("SynthTests", ["Synth", "Bytes", "InterestModel", "InterestCodec", "DaemonConfig"]),
   tests("EndToEndTests", ["Kafka"]),
 ]

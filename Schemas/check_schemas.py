@@ -156,7 +156,23 @@ def check_examples():
     events = compare(message("Behavior"), SCHEMAS / "examples")
     check_invalid()
     sequences = check_sequences(message("GroupSequence"))
+    check_topology()
     print(f"behaviors={len(events)} sequences={sequences}")
+
+
+def check_topology():
+    """The example follows the schema, and what an instance never answers does not."""
+    schema = validator("topology.schema.json")
+    text = (SCHEMAS / "examples" / "topology.json").read_text(encoding="utf-8")
+    schema.validate(json.loads(text))
+    for good, bad in [
+        ('"owner":null', '"owner":"interestd"'),
+        ('"partition":2', '"partition":-2'),
+        (',"applied_offset":9', ""),
+        ('"state":"live",', ""),
+        ('{"instance":"ranker-1.example:8080",', "{"),
+    ]:
+        require(good in text and not schema.is_valid(json.loads(text.replace(good, bad, 1))), f"{bad!r} is accepted")
 
 
 def check_invalid():

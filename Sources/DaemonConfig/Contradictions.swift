@@ -10,6 +10,13 @@ extension DaemonConfiguration {
             + "listen on 127.0.0.1, or set http.allow_remote to true"
         ))
     }
+    if !kafka.topic.isEmpty && deadLetters.topic == kafka.topic {
+      found.append(
+        (
+          "dead_letters.topic",
+          "is kafka.topic itself: bad records would be read again and again; name another topic, or none"
+        ))
+    }
     if let ignored = ignoredSecurity { found.append(ignored) }
     return found
   }

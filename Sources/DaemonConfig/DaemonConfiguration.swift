@@ -12,7 +12,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var buffer = Buffer()
   public var memory = Memory()
   public var ingest = Ingest()
+  public var duplicates = Duplicates()
   public var kafka = Kafka()
+  public var deadLetters = DeadLetters()
   public var http = HTTP()
   public var log = Log()
 
@@ -49,6 +51,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public init() {}
   }
 
+  public struct Duplicates: Equatable, Sendable {
+    public var offsets = 1_000_000
+    public var time_ms = 3_600_000
+    public init() {}
+  }
+
   public struct Kafka: Equatable, Sendable {
     /// Empty: not set.
     public var brokers = ""
@@ -57,8 +65,20 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var group = "interestd"
     public var format = RecordFormat.auto
     public var key = RecordKey.user
+    public var partitioner = RecordPartitioner.murmur2
     public var maxSkew_ms = 86_400_000
     public var properties = KafkaProperties()
+    public init() {}
+  }
+
+  /// Where bad records of a topic go.
+  public struct DeadLetters: Equatable, Sendable {
+    public var sink = DeadLetterSink.topic
+    /// Empty: `kafka.topic` with `.dead` behind it.
+    public var topic = ""
+    public var retention_ms = 14 * 86_400_000
+    /// Of each partition.
+    public var retention_bytes = 1 << 30
     public init() {}
   }
 
@@ -66,6 +86,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// `host:port`, an IPv6 host in brackets; port 0: any free one.
     public var listen = "127.0.0.1:8080"
     public var allowRemote = false
+    /// `host:port` by which others reach this instance; empty: the address of `listen`.
+    public var advertise = ""
+    public var redirect = false
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
@@ -92,6 +115,22 @@ public struct DaemonConfiguration: Equatable, Sendable {
     case ignore
   }
 
+  public enum DeadLetterSink: String, CaseIterable, Sendable {
+    case topic
+    /// `dead-letters.jsonl` in the state directory.
+    case file
+  }
+
+  /// How the producers choose a record's partition by its key.
+  public enum RecordPartitioner: String, CaseIterable, Sendable {
+    /// The Java client's default.
+    case murmur2
+    /// librdkafka's default.
+    case crc32
+    /// Sarama's default.
+    case fnv1a
+  }
+
   public enum LogLevel: String, CaseIterable, Sendable {
     case debug, info, warn, error
   }
@@ -102,6 +141,9 @@ public struct DaemonConfiguration: Equatable, Sendable {
 }
 
 extension DaemonConfiguration {
+  /// The dead letters' topic that goes with `kafka.topic`.
+  public var deadLetterTopic: String { deadLetters.topic.isEmpty ? "\(kafka.topic).dead" : deadLetters.topic }
+
   /// What states are folded and read by. Of a tree that `validate()` accepts.
   public var stateConfiguration: StateConfiguration {
     StateConfiguration(catalog: behaviors, keptBehaviors: state.keptBehaviors, windows_days: state.windows_days)

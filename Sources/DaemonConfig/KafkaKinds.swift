@@ -14,6 +14,20 @@ extension Kind where Value == String {
     }
   }
 
+  /// Without room for a suffix.
+  static var deadLetterTopic: Kind {
+    .text("a topic: at most 249 letters, digits, '.', '_' and '-'") { text in
+      text.utf8.count <= 249 && text != "." && text != ".." && text.utf8.allSatisfy(KafkaProperties.isNameByte)
+    }
+  }
+
+  /// Where a server is reached: `host:port`, or empty.
+  static var advertised: Kind {
+    .text("host:port with a port from 1 to 65535, as in 10.0.0.5:8080 or ranker-3.example:8080; or nothing") { text in
+      text.isEmpty || !text.contains("%") && ListenAddress(text).map { $0.port > 0 } ?? false
+    }
+  }
+
   static var listen: Kind {
     .text("host:port with a port up to 65535, as in 127.0.0.1:8080 or [::1]:8080") { ListenAddress($0) != nil }
   }

@@ -1,6 +1,6 @@
 /// Every key there is, in the order in which a configuration is printed. Defaults stand in `DaemonConfiguration`.
 enum Schema {
-  static let sections: [Section] = [top, state, buffer, memory, ingest, kafka, http, log]
+  static let sections: [Section] = [top, state, buffer, memory, ingest, duplicates, kafka, deadLetters, http, log]
 
   static let keys: [Key] = sections.flatMap(\.keys)
 
@@ -79,6 +79,19 @@ enum Schema {
         "More bad records than these, in percent, stop ingestion with an error: the input is not what it should be."),
     ])
 
+  private static let duplicates = Section(
+    "duplicates",
+    "A behavior is a duplicate when an earlier record of the same user and event_id lies within both bounds. It is not counted.",
+    [
+      Key(
+        "duplicates.offsets", \.duplicates.offsets, .integer(0...2_000_000),
+        "So many offsets of the partition (in files: records). Up to 21 MB of memory per million. 0: nothing is a duplicate."
+      ),
+      Key(
+        "duplicates.time_ms", \.duplicates.time_ms, .integer(0...315_360_000_000, "of milliseconds"),
+        "So far apart in record timestamps at most; files have none."),
+    ])
+
   private static let kafka = Section(
     "kafka", "Where behaviors come from when the daemon runs.",
     [
@@ -87,7 +100,7 @@ enum Schema {
         "The brokers to ask first, as host:port,host:port. Flag: --brokers."),
       Key(
         "kafka.topic", \.kafka.topic, .topic,
-        "The topic of behaviors. Bad records go to dead-letters.jsonl in the state directory. Flag: --topic."),
+        "The topic of behaviors. Flag: --topic."),
       Key(
         "kafka.group", \.kafka.group, .text("1 to 255 bytes") { (1...255).contains($0.utf8.count) },
         "The consumer group: instances of one group share the partitions. Flag: --group."),
@@ -99,6 +112,13 @@ enum Schema {
         "user: a record whose key is not its user_id is bad, because a user must stay in one partition. ignore: do not look."
       ),
       Key(
+        "kafka.partitioner", \.kafka.partitioner, .choice,
+        """
+        How the producers choose a partition by the key, so that a lookup knows where a user is: murmur2 (the Java client), crc32 \
+        (librdkafka's default, consistent_random) or fnv1a (Sarama's default). Part of what a state is: another needs a new state \
+        directory. Without meaning where key is ignore.
+        """),
+      Key(
         "kafka.max_skew_ms", \.kafka.maxSkew_ms, .integer(0...31_536_000_000, "of milliseconds"),
         "An event may be so much later than its record's timestamp; beyond it, it is bad."),
       Key(
@@ -106,9 +126,32 @@ enum Schema {
         """
         librdkafka's own properties, passed through, as in { security.protocol: sasl_ssl, group.instance.id: feeder-1 }. \
         Secrets are better given by the environment: INTERESTD_KAFKA__PROPERTIES__SASL_PASSWORD is sasl.password. \
-        Those that the daemon depends on (bootstrap.servers, group.id, enable.auto.commit, enable.auto.offset.store, \
-        auto.offset.reset, enable.partition.eof, partition.assignment.strategy) are refused.
+        Those that the daemon depends on (bootstrap.servers, group.id, client.id, partitioner, enable.auto.commit, \
+        enable.auto.offset.store, auto.offset.reset, enable.partition.eof, partition.assignment.strategy) are refused.
         """),
+    ])
+
+  private static let deadLetters = Section(
+    "dead_letters",
+    "Where bad records of a topic go, with their origin, reason and original bytes. Those of files go to dead-letters.jsonl in the "
+      + "state directory.",
+    [
+      Key(
+        "dead_letters.to", \.deadLetters.sink, .choice,
+        "topic: a topic of their own, from which interestd redrive sends them back. file: dead-letters.jsonl in the state directory."
+      ),
+      Key(
+        "dead_letters.topic", \.deadLetters.topic, .deadLetterTopic,
+        """
+        The dead letters' topic; empty: the name of kafka.topic with .dead behind it. It takes the letters of one topic only. Where it \
+        does not exist it is created with as many partitions as kafka.topic, cleanup.policy=delete and the retention below.
+        """),
+      Key(
+        "dead_letters.retention_ms", \.deadLetters.retention_ms, .integer(60_000...315_576_000_000, "of milliseconds"),
+        "How long a dead letters' topic that is created keeps letters; an existing one keeps its own retention."),
+      Key(
+        "dead_letters.retention_bytes", \.deadLetters.retention_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
+        "How much each partition of a dead letters' topic that is created keeps."),
     ])
 
   private static let http = Section(
@@ -118,6 +161,16 @@ enum Schema {
       Key(
         "http.allow_remote", \.http.allowRemote, .bool,
         "Whether listen may be an address that other machines reach: there is no authentication."),
+      Key(
+        "http.advertise", \.http.advertise, .advertised,
+        """
+        The address, as host:port, by which clients and the group's other instances reach this one: its member's client id in \
+        Kafka. Empty: the address it listens on; of all interfaces (0.0.0.0, [::]) the host's name.
+        """),
+      Key(
+        "http.redirect", \.http.redirect, .bool,
+        "Whether a lookup of a user of another instance is answered with its address (307) instead of being forwarded to it."
+      ),
       Key(
         "http.maximum_connections", \.http.maximumConnections, .integer(1...1_000_000),
         "Connections at a time; further ones wait to be accepted."),

@@ -4,11 +4,13 @@ import Network
 /// One connection's HTTP/1.1 (RFC 9112): requests one after the other, each answered before the next is read.
 ///
 /// What cannot be trusted ends the connection with its reply: after it, nobody knows where the next request would begin.
-final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler {
+final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwner {
   private let server: HTTPServer<Handler>
   private var parser = RequestParser()
   private var scanner = HeaderScanner()
   private var isInBody = false
+  /// The reply that is owed.
+  private var deferral: HTTPDeferral?
 
   init(server: HTTPServer<Handler>) { self.server = server }
 
@@ -31,8 +33,15 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler {
   }
 
   override func requestExpired(_ output: inout ByteBuffer) {
+    if let deferral = deferral.take() {
+      deferral.cancel()
+      _ = refuse(.serviceUnavailable, "there was no answer in time", &output)
+      return
+    }
     _ = refuse(.requestTimeout, "the request was not complete in time", &output)
   }
+
+  override func ended() { deferral.take()?.cancel() }
 
   private func receiveHeader(
     _ input: UnsafeRawBufferPointer, _ size: Int, _ output: inout ByteBuffer
@@ -41,9 +50,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler {
     let outcome = parser.begin(UnsafeRawBufferPointer(rebasing: input[..<size]), server.limits)
     if case .refused(let status, let reason) = outcome { return refuse(status, reason, &output) }
     if let (status, reason) = framingProblem() { return refuse(status, reason, &output) }
-    if case .done = outcome {
-      return Reception(consumed: size, respond(&output) ? .complete : .close)
-    }
+    if case .done = outcome { return Reception(consumed: size, respond(&output)) }
     if parser.isVersion11 && parser.field("Expect").count > 0 { output.append("HTTP/1.1 100 Continue\r\n\r\n") }
     isInBody = true
     return receiveBody(input, offset: size, &output)
@@ -81,26 +88,49 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler {
     case .refused(let status, let reason): return refuse(status, reason, &output)
     case .done:
       isInBody = false
-      return Reception(consumed: offset + consumed, respond(&output) ? .complete : .close)
+      return Reception(consumed: offset + consumed, respond(&output))
     }
   }
 
-  /// Answers the request that the parser has. False where the connection ends with it.
-  private func respond(_ output: inout ByteBuffer) -> Bool {
+  /// Answers the request that the parser has, or leaves that for later.
+  private func respond(_ output: inout ByteBuffer) -> Reception.Verdict {
     server.response.reset()
     let method = HTTPMethod(parser.method)
-    if let problem = server.request.target.parse(parser.target) {
+    var target = parser.target
+    if let problem = server.request.target.parse(&target) {
       server.response.fail(.badRequest, problem)
     } else {
       server.request.method = method == .head ? .get : method
+      server.request.rawTarget = target
+      server.request.fields = parser.fields
       server.request.body = parser.body
       server.request.contentType = parser.field("Content-Type").first
       server.handler.respond(to: server.request, into: &server.response)
+      if let deferral = server.response.takeDeferral() {
+        self.deferral = deferral
+        deferral.owner = self
+        return .deferred
+      }
     }
+    return write(&output) ? .complete : .close
+  }
+
+  /// Writes the reply to the request that the parser has. False where the connection ends with it.
+  private func write(_ output: inout ByteBuffer) -> Bool {
     let keepsAlive = parser.keepsAlive
-    server.response.write(to: &output, withBody: method != .head, closing: !keepsAlive)
+    server.response.write(to: &output, withBody: HTTPMethod(parser.method) != .head, closing: !keepsAlive)
     server.handler.answered(server.response.status)
     return keepsAlive
+  }
+
+  func answer(_ deferral: HTTPDeferral, _ fill: (inout HTTPResponse) -> Void) {
+    guard self.deferral === deferral else { return }
+    self.deferral = nil
+    reply { output in
+      server.response.reset()
+      fill(&server.response)
+      return write(&output)
+    }
   }
 
   private func refuse(_ status: HTTPStatus, _ reason: String, _ output: inout ByteBuffer) -> Reception {

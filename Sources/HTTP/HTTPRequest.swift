@@ -7,7 +7,10 @@ public struct HTTPRequest: ~Copyable {
   public internal(set) var body = UnsafeRawBufferPointer(start: nil, count: 0)
   /// The value of Content-Type, or empty.
   public internal(set) var contentType = UnsafeRawBufferPointer(start: nil, count: 0)
+  /// The path and the query as they were sent, for passing the request on.
+  public internal(set) var rawTarget = UnsafeRawBufferPointer(start: nil, count: 0)
   var target = RequestTarget()
+  var fields: RequestFields?
 
   init() {}
 
@@ -31,6 +34,12 @@ public struct HTTPRequest: ~Copyable {
       }
       return false
     }
+  }
+
+  /// The value of the first header field of this name, in any case of letters; nil where there is none.
+  public func field(_ name: StaticString) -> UnsafeRawBufferPointer? {
+    guard let (count, first) = fields?[name], count > 0 else { return nil }
+    return first
   }
 
   public var parameterCount: Int { target.parameterCount }

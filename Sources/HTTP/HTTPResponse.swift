@@ -7,6 +7,7 @@ public struct HTTPResponse: ~Copyable {
   /// The body, written straight into it. Its length is sent as Content-Length.
   public var body = ByteBuffer(capacity: 16 * 1024)
   private var headers = ByteBuffer(capacity: 256)
+  private var deferral: HTTPDeferral?
 
   public static let json: StaticString = "application/json"
   public static let text: StaticString = "text/plain; charset=utf-8"
@@ -22,7 +23,21 @@ public struct HTTPResponse: ~Copyable {
     body.clear()
     body.shrink(to: Self.kept_bytes)
     headers.clear()
+    deferral = nil
   }
+
+  /// For a reply that comes later: whatever is written into this response is dropped, and the connection waits until the deferral is
+  /// answered, its client has gone, or the request's time is over.
+  public mutating func deferReply() -> HTTPDeferral {
+    let deferral = HTTPDeferral()
+    self.deferral = deferral
+    return deferral
+  }
+
+  /// This response counts after all; the deferral is of no use any more.
+  public mutating func withdrawDeferral() { deferral = nil }
+
+  mutating func takeDeferral() -> HTTPDeferral? { deferral.take() }
 
   /// One more header field. Control bytes in the value become spaces.
   public mutating func setHeader(_ name: StaticString, _ value: String) {

@@ -12,5 +12,7 @@ public final class HTTPServer<Handler: HTTPHandler>: ConnectionFactory {
     self.limits = limits
   }
 
+  public override func started(_ dialer: Dialer) { handler.started(dialer) }
+
   public override func makeConnection() -> ConnectionHandler { HTTPConnection(server: self) }
 }

@@ -21,6 +21,7 @@ public enum HTTPStatus: Int, Sendable {
   case headerFieldsTooLarge = 431
   case internalServerError = 500
   case notImplemented = 501
+  case badGateway = 502
   case serviceUnavailable = 503
   case versionNotSupported = 505
 
@@ -47,6 +48,7 @@ public enum HTTPStatus: Int, Sendable {
     case .headerFieldsTooLarge: "Request Header Fields Too Large"
     case .internalServerError: "Internal Server Error"
     case .notImplemented: "Not Implemented"
+    case .badGateway: "Bad Gateway"
     case .serviceUnavailable: "Service Unavailable"
     case .versionNotSupported: "HTTP Version Not Supported"
     }

@@ -52,14 +52,24 @@ struct RequestParser: ~Copyable {
   /// HTTP/1.0 always closes: its keep-alive is not worth the doubts about it.
   var keepsAlive: Bool { isVersion11 && cbeast_keep_alive(handle) }
 
+  /// Good as long as the request is.
+  var fields: RequestFields { RequestFields(handle: handle) }
+
+  func field(_ name: StaticString) -> (count: Int, first: UnsafeRawBufferPointer) { fields[name] }
+
+  private func bytes(_ text: cbeast_text) -> UnsafeRawBufferPointer { .init(start: text.bytes, count: text.count) }
+}
+
+/// The header fields of a parser's request, lent.
+struct RequestFields {
+  fileprivate let handle: OpaquePointer
+
   /// How many fields have this name, in any case, and the first one's value.
-  func field(_ name: StaticString) -> (count: Int, first: UnsafeRawBufferPointer) {
+  subscript(name: StaticString) -> (count: Int, first: UnsafeRawBufferPointer) {
     var first = cbeast_text()
     let count = name.withUTF8Buffer { name in
       name.withMemoryRebound(to: CChar.self) { cbeast_field(handle, $0.baseAddress, $0.count, &first) }
     }
-    return (count, bytes(first))
+    return (count, .init(start: first.bytes, count: first.count))
   }
-
-  private func bytes(_ text: cbeast_text) -> UnsafeRawBufferPointer { .init(start: text.bytes, count: text.count) }
 }

@@ -29,16 +29,17 @@ struct RequestTarget: ~Copyable {
     UnsafeRawBufferPointer(rebasing: decoded.bytes[piece.start..<piece.end])
   }
 
-  /// Takes a new target, in origin form or absolute form. Returns what is wrong with it, or nil.
-  mutating func parse(_ target: UnsafeRawBufferPointer) -> String? {
+  /// Takes a new target, in origin form or absolute form, and leaves its origin form in `raw`. Returns what is wrong with it, or nil.
+  mutating func parse(_ raw: inout UnsafeRawBufferPointer) -> String? {
     decoded.clear()
     segments.removeAll(keepingCapacity: true)
     names.removeAll(keepingCapacity: true)
     values.removeAll(keepingCapacity: true)
-    var target = target[...]
+    var target = raw[...]
     guard Self.dropAuthority(&target), target.first == UInt8(ascii: "/") else {
       return "the request target is not a path"
     }
+    raw = UnsafeRawBufferPointer(rebasing: target)
     let question = target.firstIndex(of: UInt8(ascii: "?"))
     if let problem = parse(path: target[..<(question ?? target.endIndex)]) { return problem }
     guard let question else { return nil }

@@ -8,7 +8,10 @@ public struct DuplicateLimits: Equatable, Sendable {
   /// So that two windows of offsets fit into the 22 bits that the table keeps of each.
   public static var maximumOffsets: Int { 2_000_000 }
 
-  public init() {}
+  public init(offsets: Int = 1_000_000, time_ms: Int64 = 3_600_000) {
+    self.offsets = offsets
+    self.time_ms = time_ms
+  }
 }
 
 /// A record with an `event_id`, as the window knows it.

@@ -28,6 +28,8 @@ public struct FileIngest: ~Copyable {
     public var record_bytes = 1 << 20
     public var breakerRecords = 1000
     public var breakerPercent = 50
+    /// Positions stand in for offsets, and files have no record timestamps.
+    public var duplicates = DuplicateLimits()
     /// Reading ends while the state's volume has less room; 0: never mind.
     public var minimumFree_bytes: UInt64 = 0
 
@@ -42,6 +44,8 @@ public struct FileIngest: ~Copyable {
   private let isCancelled: @Sendable () -> Bool
   private let queue = FlushQueue()
   private var report = FileIngestReport()
+  /// Records of all inputs so far, those of earlier runs included: what offsets are to a topic.
+  private var records: Int64 = 0
   /// Ends of inputs that are read but not in a buffer's positions yet.
   private var finished: [InputPosition] = []
   /// How far each input was read in this run, durable yet or not.
@@ -80,7 +84,12 @@ public struct FileIngest: ~Copyable {
   private mutating func readAll(_ inputs: [Input], _ progress: Progress) throws(IngestError) {
     let decoder = EventDecoder(
       catalog: pipeline.store.identity.configuration.catalog, format: .auto, maximumRecordBytes: options.record_bytes)
-    var intake = try Intake(pipeline, decoder: decoder, queue: queue)
+    var intake = try Intake(
+      pipeline, decoder: decoder, duplicates: options.duplicates, queue: queue)
+    do throws(StoreError) {
+      records = try pipeline.store.generation.offsets(of: Self.partition)?.applied ?? 0
+      try intake.open(Self.partition, at: records)
+    } catch { throw IngestError(error) }
     var failure: IngestError?
     for input in inputs where !isCancelled() {
       do throws(IngestError) { try read(input, &intake, progress) } catch {
@@ -102,11 +111,11 @@ public struct FileIngest: ~Copyable {
     var breaker = Breaker(.init(records: options.breakerRecords, percent: options.breakerPercent))
     var volume = VolumeWatch(path: pipeline.store.directory.path, minimum_bytes: options.minimumFree_bytes)
     var failure: IngestError?
-    var records: UInt64 = 0
+    var read: UInt64 = 0
     do throws(InputError) {
       while let frame = try reader.next() {
-        records &+= 1
-        let bad = Self.take(frame, &intake, limit: options.record_bytes)
+        read &+= 1
+        let bad = Self.take(frame, &intake, at: records, limit: options.record_bytes)
         if let bad {
           if !frame.isTerminated && (input.identity != nil || isCancelled()) {
             reader.leaveUnterminated()
@@ -118,6 +127,7 @@ public struct FileIngest: ~Copyable {
             break
           }
         }
+        records &+= 1
         breaker.count(isBad: bad != nil)
         if let (window, count) = breaker.tripped {
           failure = Self.tripped(input, frame, window, count, bad)
@@ -127,14 +137,14 @@ public struct FileIngest: ~Copyable {
           failure = flush(&intake, input, &reader)
           if failure != nil { break }
         }
-        if records % Self.progressStep == 0, case .low(let what) = volume.look() {
+        if read % Self.progressStep == 0, case .low(let what) = volume.look() {
           failure = IngestError(
             .input, "\(input.name) was read up to record \(frame.number): \(what), and run again to go on")
           break
         }
-        if records % Self.progressStep == 0 {
+        if read % Self.progressStep == 0 {
           let (used_bytes, size_bytes) = reader.progress
-          progress(input.name, used_bytes, size_bytes, records)
+          progress(input.name, used_bytes, size_bytes, read)
         }
         if isCancelled() { break }
       }
@@ -170,11 +180,11 @@ public struct FileIngest: ~Copyable {
   }
 
   @inline(__always)
-  private static func take(_ frame: Frame, _ intake: inout Intake, limit: Int) -> BadRecord? {
+  private static func take(_ frame: Frame, _ intake: inout Intake, at offset: Int64, limit: Int) -> BadRecord? {
     if frame.isOversized {
       return BadRecord(.recordTooLarge, "the record has \(frame.length) bytes, and \(limit) are allowed")
     }
-    return intake.take(EventRecord(value: frame.bytes), partition: partition)
+    return intake.take(EventRecord(value: frame.bytes), partition: partition, offset: offset)
   }
 
   private func addDeadLetter(
@@ -207,6 +217,7 @@ public struct FileIngest: ~Copyable {
   /// The farthest position of each input, each name once.
   private mutating func positions() -> DurablePositions {
     var positions = DurablePositions()
+    positions.partitions = [PartitionOffsets(partition: Self.partition, base: 0, applied: records)]
     for position in finished {
       positions.inputs.removeAll { $0.name == position.name }
       positions.inputs.append(position)

@@ -4,7 +4,7 @@ import Threads
 /// Full buffers on their way from a lane to its flusher, and what became durable on the way back. One lane, one flusher.
 final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mutex`
   private let mutex = Mutex()
-  private var waiting: [FoldBuffer] = []
+  private var waiting: [(buffer: FoldBuffer, letters: LetterReceipt?)] = []
   private var isFlushing = false
   private var isClosed = false
   private var isDraining = false
@@ -12,9 +12,11 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
   private var durable: [DurablePositions] = []
 
   /// The lane hands a buffer over, and does not touch it any more. The store's number of buffers bounds the queue.
-  func submit(_ buffer: FoldBuffer) {
+  ///
+  /// - Parameter letters: Dead letters that must be in their topic before the buffer is durable.
+  func submit(_ buffer: FoldBuffer, after letters: LetterReceipt? = nil) {
     mutex.withLock {
-      waiting.append(buffer)
+      waiting.append((buffer, letters))
       mutex.notifyAll()
     }
   }
@@ -71,7 +73,7 @@ final class FlushQueue: @unchecked Sendable {  // all fields are guarded by `mut
   }
 
   /// The flusher waits for a buffer; nil is the end.
-  func next() -> FoldBuffer? {
+  func next() -> (buffer: FoldBuffer, letters: LetterReceipt?)? {
     mutex.withLock {
       while waiting.isEmpty && !isClosed { mutex.wait() }
       guard failure == nil, !waiting.isEmpty else { return nil }
@@ -117,11 +119,12 @@ struct FlusherThread: ~Copyable {
   ) {
     thread = Thread(name: "flusher") {
       var flusher = Flusher(generation)
-      while let buffer = queue.next() {
+      while let (buffer, letters) = queue.next() {
         let positions = buffer.positions
         do throws(StoreError) {
           let isEnding = { queue.isEnding || isStopping() }
-          try Self.flush(buffer, &flusher, { queue.isHurried || isStopping() }, isEnding, onRetry, onSuccess)
+          try Self.flush(
+            buffer, letters, &flusher, { queue.isHurried || isStopping() }, isEnding, onRetry, onSuccess)
         } catch {
           return queue.fail(error)
         }
@@ -132,12 +135,15 @@ struct FlusherThread: ~Copyable {
   }
 
   private static func flush(
-    _ buffer: FoldBuffer, _ flusher: inout Flusher, _ isHurried: () -> Bool, _ isEnding: () -> Bool,
-    _ onRetry: OnRetry?,
-    _ onSuccess: () -> Void
+    _ buffer: FoldBuffer, _ letters: LetterReceipt?, _ flusher: inout Flusher, _ isHurried: () -> Bool,
+    _ isEnding: () -> Bool, _ onRetry: OnRetry?, _ onSuccess: () -> Void
   ) throws(StoreError) {
     let pause = Mutex()
     var hasFailed = false
+    try letters?.wait(isEnding: isEnding) { error in
+      hasFailed = true
+      onRetry?(error)
+    }
     while true {
       do throws(StoreError) {
         try flusher.flush(buffer, isHurried: isHurried)

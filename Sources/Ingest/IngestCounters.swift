@@ -6,11 +6,15 @@ public final class IngestCounters: Sendable {
   private let behaviorCount = Atomic<UInt64>(0)
   private let badCount = Atomic<UInt64>(0)
   private let unmappedCount = Atomic<UInt64>(0)
+  private let duplicateCount = Atomic<UInt64>(0)
+  private let eventIDCount = Atomic<Int>(0)
+  private let eventIDMemory = Atomic<Int>(0)
   private let erasureCount = Atomic<UInt64>(0)
   private let refetchCount = Atomic<UInt64>(0)
   private let misplacedCount = Atomic<UInt64>(0)
   private let flushCount = Atomic<UInt64>(0)
   private let flushBytes = Atomic<UInt64>(0)
+  private let letterCount = Atomic<UInt64>(0)
   private let badReasons = ReasonCounters()
 
   public init() {}
@@ -21,6 +25,11 @@ public final class IngestCounters: Sendable {
   public var unmapped: UInt64 { unmappedCount.load(ordering: .relaxed) }
   /// Records that went to the dead letters.
   public var bad: UInt64 { badCount.load(ordering: .relaxed) }
+  /// Behaviors that were not folded because an earlier record had their user and event id.
+  public var duplicates: UInt64 { duplicateCount.load(ordering: .relaxed) }
+  /// Event ids by which duplicates are told, as of the last flush, and the memory that they take.
+  public var eventIDs: Int { eventIDCount.load(ordering: .relaxed) }
+  public var eventIDs_bytes: Int { eventIDMemory.load(ordering: .relaxed) }
   /// Erase records applied.
   public var erasures: UInt64 { erasureCount.load(ordering: .relaxed) }
   /// Users found on another partition than lookups will look at.
@@ -31,19 +40,33 @@ public final class IngestCounters: Sendable {
   /// Bytes of the files that flushes wrote.
   public var flushed_bytes: UInt64 { flushBytes.load(ordering: .relaxed) }
 
+  /// Letters handed over to the dead letters' topic that it has not acknowledged.
+  public var lettersWaiting: UInt64 { letterCount.load(ordering: .relaxed) }
+
   public func bad(_ reason: BadRecord.Reason) -> UInt64 { badReasons.count(of: reason) }
 
-  func addBehaviors(_ count: UInt64, unmapped: UInt64, erasures: UInt64, misplacedUsers: UInt64) {
+  func addBehaviors(_ count: UInt64, unmapped: UInt64, misplacedUsers: UInt64) {
     behaviorCount.add(count, ordering: .relaxed)
     unmappedCount.add(unmapped, ordering: .relaxed)
-    erasureCount.add(erasures, ordering: .relaxed)
     misplacedCount.add(misplacedUsers, ordering: .relaxed)
+  }
+
+  func addOthers(duplicates: UInt64, erasures: UInt64) {
+    duplicateCount.add(duplicates, ordering: .relaxed)
+    erasureCount.add(erasures, ordering: .relaxed)
+  }
+
+  func setEventIDs(_ count: Int, memory_bytes: Int) {
+    eventIDCount.store(count, ordering: .relaxed)
+    eventIDMemory.store(memory_bytes, ordering: .relaxed)
   }
 
   func addBad(_ reason: BadRecord.Reason) {
     badCount.add(1, ordering: .relaxed)
     badReasons.add(reason)
   }
+
+  func setLettersWaiting(_ count: Int) { letterCount.store(UInt64(count), ordering: .relaxed) }
 
   func addRefetch() { refetchCount.add(1, ordering: .relaxed) }
 

@@ -12,24 +12,35 @@ struct Intake: ~Copyable {
   private let queue: FlushQueue
   private let counters: IngestCounters
   private var decoder: EventDecoder
-  private var letters: DeadLetters
+  private let letters: DeadLetters
   private var event = DecodedEvent()
+  private var windows: DuplicateWindows
   private(set) var buffer: FoldBuffer
   // Since the last `publishCounts`.
   private var behaviors: UInt64 = 0
   private var unmapped: UInt64 = 0
+  private var duplicates: UInt64 = 0
   private var erasures: UInt64 = 0
   private var misplacedUsers: UInt64 = 0
 
-  init(_ pipeline: Pipeline, decoder: consuming EventDecoder, queue: FlushQueue) throws(IngestError) {
+  /// - Parameter letters: Where bad records go; nil: into the state's file.
+  init(
+    _ pipeline: Pipeline, decoder: consuming EventDecoder, duplicates: DuplicateLimits, queue: FlushQueue,
+    letters: DeadLetters? = nil
+  ) throws(IngestError) {
     let generation = pipeline.store.generation
     let position: DeadLetterPosition
     do throws(StoreError) { position = try generation.deadLetterPosition() } catch { throw IngestError(error) }
     guard let buffer = generation.nextBuffer(isCancelled: { queue.hasFailed }) else { throw queue.error }
-    letters = try DeadLetters(path: pipeline.store.directory.deadLetters, from: position)
+    if let letters {
+      self.letters = letters
+    } else {
+      self.letters = .file(try DeadLetterFile(path: pipeline.store.directory.deadLetters, from: position))
+    }
     shops = pipeline.clusterMap.shops
     source = pipeline.store.identity.source
     counters = pipeline.counters
+    windows = DuplicateWindows(duplicates)
     self.generation = generation
     self.queue = queue
     self.decoder = decoder
@@ -37,20 +48,30 @@ struct Intake: ~Copyable {
   }
 
   var isFull: Bool {
-    @inline(__always) get { buffer.isFull }
+    @inline(__always) get { buffer.isFull || windows.isFull }
   }
 
   /// How the records that follow are written.
   mutating func expect(_ format: EventFormat) { decoder.format = format }
 
+  /// Knows the partition's duplicates from here on.
+  mutating func open(_ partition: UInt16, at applied: Int64) throws(StoreError) {
+    try windows.open(partition, at: applied, generation)
+  }
+
+  mutating func close(_ partition: UInt16) { windows.close(partition) }
+
   /// Folds a record, or says what is wrong with it. The caller sees to it that the buffer is not full.
+  ///
+  /// - Parameter offset: The record's place in its partition.
   @inline(__always)
-  mutating func take(_ record: EventRecord, partition: UInt16) -> BadRecord? {
+  mutating func take(_ record: EventRecord, partition: UInt16, offset: Int64) -> BadRecord? {
     if let bad = decoder.decode(record, into: &event) { return bad }
     if event.isErasure {
       erase(partition)
       return nil
     }
+    if event.eventID.count > 0 && isDuplicate(record, partition, offset) { return nil }
     let group = shops.group(of: event.behavior.shop)
     event.behavior.group = group
     behaviors &+= 1
@@ -60,16 +81,34 @@ struct Intake: ~Copyable {
   }
 
   @inline(never)
+  private mutating func isDuplicate(_ record: EventRecord, _ partition: UInt16, _ offset: Int64) -> Bool {
+    let isDuplicate = windows.isDuplicate(
+      partition, user: event.user, eventID: event.eventID, offset: offset, timestamp_ms: record.timestamp_ms)
+    if isDuplicate { duplicates &+= 1 }
+    return isDuplicate
+  }
+
+  @inline(never)
   private mutating func erase(_ partition: UInt16) {
     buffer.erase(partition: partition, user: event.user)
     erasures &+= 1
     checkPlace(partition)
   }
 
+  /// Whether the last record that was taken erased its user.
+  var tookErasure: Bool {
+    @inline(__always) get { event.isErasure }
+  }
+
+  /// Tells the dead letters of the erasure that was just taken.
+  func addErasureMarker(_ origin: RecordOrigin, timestamp_ms: Int64) throws(IngestError) {
+    try letters.addErasure(of: event.user, origin, timestamp_ms: timestamp_ms)
+  }
+
   /// Event time of the last record that was taken.
   var lastEvent_ms: Int64 { event.behavior.time_ms }
 
-  mutating func addDeadLetter(
+  func addDeadLetter(
     _ bad: BadRecord, _ origin: RecordOrigin, key: UnsafeRawBufferPointer? = nil, value: UnsafeRawBufferPointer?,
     value_bytes: UInt64? = nil, timestamp_ms: Int64 = -1
   ) throws(IngestError) {
@@ -81,6 +120,8 @@ struct Intake: ~Copyable {
   /// behind, also when told to stop: what it flushes must be durable before the end anyway. Dead letters are made durable before.
   mutating func flush(_ positions: consuming DurablePositions) throws(IngestError) {
     publishCounts()
+    let ids = windows.size
+    counters.setEventIDs(ids.ids, memory_bytes: ids.bytes)
     try submit(positions)
     guard let next = generation.nextBuffer(isCancelled: { [queue] in queue.hasFailed }) else { throw queue.error }
     buffer = next
@@ -94,15 +135,20 @@ struct Intake: ~Copyable {
   }
 
   private mutating func submit(_ positions: consuming DurablePositions) throws(IngestError) {
-    try letters.makeDurable()
+    let receipt = try letters.seal()
     positions.deadLetters = letters.position
+    windows.addNew(to: &positions)
     buffer.positions = positions
-    queue.submit(buffer)
+    queue.submit(buffer, after: receipt)
   }
 
+  /// Throws what keeps dead letters from being written.
+  func checkLetters() throws(IngestError) { try letters.check() }
+
   mutating func publishCounts() {
-    counters.addBehaviors(behaviors, unmapped: unmapped, erasures: erasures, misplacedUsers: misplacedUsers)
-    (behaviors, unmapped, erasures, misplacedUsers) = (0, 0, 0, 0)
+    counters.addBehaviors(behaviors, unmapped: unmapped, misplacedUsers: misplacedUsers)
+    counters.addOthers(duplicates: duplicates, erasures: erasures)
+    (behaviors, unmapped, duplicates, erasures, misplacedUsers) = (0, 0, 0, 0, 0)
   }
 
   /// A user on another partition than a lookup would ask is not found: told once per user and buffer.

@@ -55,9 +55,12 @@ public final class KafkaIngest: @unchecked Sendable {  // the thread is joined b
 
 extension KafkaDiagnostics {
   /// librdkafka's own lines, errors and warnings as such and all else for debugging.
-  public convenience init(forwardingTo log: Telemetry.Log) {
+  ///
+  /// - Parameter unwanted: A facility whose lines are dropped.
+  public convenience init(forwardingTo log: Telemetry.Log, except unwanted: String = "") {
     self.init(
       log: { level, facility, message in
+        if facility == unwanted { return }
         if level <= 4 {
           log.warn("librdkafka", ["facility": facility, "message": message])
         } else {

@@ -71,6 +71,10 @@ extension KafkaLane {
         partition, stored: stored, committedBase: log.committedBase, log: (log.low, log.high))
       {
         offsets.append(PartitionOffset(partition: log.partition, offset: start))
+        do throws(StoreError) { try intake.open(partition, at: start) } catch {
+          partitions.loseHistory(partition, error.message)
+          logLostHistory(log.partition)
+        }
         if let last = stored?.last, last.offset >= log.low {
           places.append(PartitionOffset(partition: log.partition, offset: last.offset))
         }
@@ -149,7 +153,10 @@ extension KafkaLane {
     try takeDurable()
     if !isLost { commitLast(consumer, own.map { UInt16($0) }) }
     let fetched = partitions.fetched(own)
-    for partition in own { partitions.remove(UInt16(partition)) }
+    for partition in own.map({ UInt16($0) }) {
+      partitions.remove(partition)
+      intake.close(partition)
+    }
     let staying = partitions.places(except: taken)
     try call { () throws(KafkaError) in
       try consumer.holdPlaces(staying, timeout_ms: Self.request_ms)

@@ -21,9 +21,12 @@ public struct KafkaLaneSettings: Sendable {
   public var bufferAge_ms = 5000
   public var breakerRecords = 1000
   public var breakerPercent = 50
+  public var duplicates = DuplicateLimits()
   /// Whether the process ends with the lane: then the consumer's handle is left to that end, as destroying one can hang in
   /// librdkafka 2.0.2 after a rebalance.
   public var endsProcess = false
+  /// Where bad records go; nil: into the state's file.
+  public var deadLetters: DeadLetterTopic?
   /// Committed offsets are reported at each flush, and at least so often.
   public var commitInterval_ms = 5000
   /// Nothing is read while the state's volume has less room; 0: never mind.
@@ -97,7 +100,9 @@ struct KafkaLane: ~Copyable {
     let decoder = EventDecoder(
       catalog: pipeline.store.identity.configuration.catalog, format: settings.format,
       maximumSkew_ms: settings.maximumSkew_ms, maximumRecordBytes: settings.record_bytes)
-    var intake = try Intake(pipeline, decoder: decoder, queue: queue)
+    var intake = try Intake(
+      pipeline, decoder: decoder, duplicates: settings.duplicates, queue: queue,
+      letters: try outlet.map { .topic($0) })
     var failure: IngestError?
     do throws(IngestError) {
       while !isStopping() { try turn(consumer, &intake) }
@@ -114,6 +119,14 @@ struct KafkaLane: ~Copyable {
     if let failure { throw failure }
   }
 
+  private var outlet: DeadLetterOutlet? {
+    get throws(IngestError) {
+      guard var topic = settings.deadLetters else { return nil }
+      topic.endsProcess = settings.endsProcess
+      return try DeadLetterOutlet(topic, log, counters: pipeline.counters, isStopping: isStopping)
+    }
+  }
+
   /// One batch.
   private mutating func turn(_ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
     var events: [ConsumerEvent] = []
@@ -125,6 +138,7 @@ struct KafkaLane: ~Copyable {
     if let reason = refusal.take() { try refuseAll(reason, consumer) }
     partitions.refresh(now_ms: WallClock.now_ms) { consumer.lastKnownEnd(Int32($0)) }
     intake.publishCounts()
+    try intake.checkLetters()
     let now_ns = MonotonicClock.now_ns
     if !partitions.isDirty { firstAppend_ns = now_ns }
     if partitions.isDirty && now_ns - firstAppend_ns >= UInt64(settings.bufferAge_ms) * 1_000_000 { try flush(&intake) }
@@ -155,8 +169,8 @@ struct KafkaLane: ~Copyable {
   private mutating func take(_ message: borrowing Message, _ intake: inout Intake) throws(IngestError) {
     let record = EventRecord(
       value: message.value, key: message.key, checksKey: settings.checksKey, timestamp_ms: message.timestamp_ms)
-    let bad = intake.take(record, partition: UInt16(truncatingIfNeeded: message.partition))
-    if let bad { try addDeadLetter(bad, message, &intake) }
+    let bad = intake.take(record, partition: UInt16(truncatingIfNeeded: message.partition), offset: message.offset)
+    if let bad { try addDeadLetter(bad, message, &intake) } else if intake.tookErasure { try mark(message, intake) }
     let trip = partitions.apply(
       message.partition, message.offset, timestamp_ms: message.timestamp_ms,
       event_ms: bad == nil ? intake.lastEvent_ms : nil)
@@ -171,6 +185,14 @@ struct KafkaLane: ~Copyable {
     try intake.addDeadLetter(
       bad, .kafka(topic: settings.topic, partition: message.partition, offset: message.offset), key: message.key,
       value: message.value, timestamp_ms: message.timestamp_ms)
+  }
+
+  /// An erasure, so that letters from before it are never sent back.
+  @inline(never)
+  private func mark(_ message: borrowing Message, _ intake: borrowing Intake) throws(IngestError) {
+    try intake.addErasureMarker(
+      .kafka(topic: settings.topic, partition: message.partition, offset: message.offset),
+      timestamp_ms: message.timestamp_ms)
   }
 
   @inline(never)

@@ -170,7 +170,7 @@ struct LanePartitions {
         + "the topic was made anew")
   }
 
-  private mutating func loseHistory(_ partition: UInt16, _ what: String) {
+  mutating func loseHistory(_ partition: UInt16, _ what: String) {
     apply(.gone, to: partition)
     messages[partition] =
       "\(what). To rebuild from what the topic holds, start with a new state directory and a new kafka.group"

@@ -46,8 +46,21 @@ public final class Generation: Sendable {
     views.addBuffer(isCancelled: isCancelled) { FoldBuffer(limits: limits.buffer, rules: rules) }
   }
 
-  /// Bytes of the files that hold the states at the moment.
-  public var stored_bytes: UInt64 { database.liveFiles_bytes(of: family) }
+  /// Bytes of the files that hold the states at the moment, event ids apart.
+  public var stored_bytes: UInt64 {
+    let all = database.liveFiles_bytes(of: family)
+    return all - min(duplicateIDs_bytes, all)
+  }
+
+  /// About how many bytes of the files are event ids by which duplicates are told.
+  public var duplicateIDs_bytes: UInt64 {
+    let bytes = try? StoreKey.bytes(StoreKey.duplicateIDs).span.bytes.withUnsafeBytes { (first) throws(RocksDBError) in
+      try StoreKey.bytes(StoreKey.erasures).span.bytes.withUnsafeBytes { (end) throws(RocksDBError) in
+        try database.approximate_bytes(of: family, from: first, upTo: end)
+      }
+    }
+    return bytes ?? 0
+  }
 
   /// Merges that met bytes which cannot be read, since the store was opened.
   public var damagedMerges: UInt64 { merge.damaged }

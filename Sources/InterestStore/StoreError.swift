@@ -22,7 +22,7 @@ public struct StoreError: Error, CustomStringConvertible, Sendable {
 
   public var description: String { message }
 
-  init(_ code: Code, _ message: String, isRetryable: Bool = false) {
+  public init(_ code: Code, _ message: String, isRetryable: Bool = false) {
     self.code = code
     self.message = message
     self.isRetryable = isRetryable

@@ -2,7 +2,7 @@ internal import CRdKafka
 
 /// Topics, made and looked at. Every call waits for its answer, at most `timeout_ms`. Owned by one thread.
 public final class Admin {
-  private let client: Client
+  let client: Client
 
   public init(_ configuration: KafkaConfiguration, diagnostics: KafkaDiagnostics = .silent) throws(KafkaError) {
     client = try Client(RD_KAFKA_PRODUCER, configuration, defaults: [], diagnostics: diagnostics)

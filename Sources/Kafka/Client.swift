@@ -7,6 +7,9 @@ final class Callbacks {
   var rebalances: [ConsumerEvent] = []
   /// Counted by the delivery report callback, on the thread that polls the producer.
   var deliveries = DeliveryCounts()
+  /// Set by a producer before anything is sent.
+  var keepsDeliveries = false
+  var keptDeliveries: [Delivery] = []
 
   init(_ diagnostics: KafkaDiagnostics) { self.diagnostics = diagnostics }
 

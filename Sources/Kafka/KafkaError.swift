@@ -14,6 +14,8 @@ public struct KafkaError: Error, Equatable, Sendable, CustomStringConvertible {
   public let isRetryable: Bool
   /// Whether the handle is of no use any more: a new one is needed.
   public let isFatal: Bool
+  /// Whether the transaction under way can only be aborted; then it may be tried again from its beginning.
+  public let requiresAbort: Bool
 
   public var description: String {
     "cannot \(operation): \(message) (\(name))" + (hint.isEmpty ? "" : "; \(hint)")
@@ -21,7 +23,7 @@ public struct KafkaError: Error, Equatable, Sendable, CustomStringConvertible {
 
   init(
     _ code: rd_kafka_resp_err_t, _ operation: String, message: String? = nil, hint: String = "",
-    isRetryable: Bool? = nil, isFatal: Bool? = nil
+    isRetryable: Bool? = nil, isFatal: Bool? = nil, requiresAbort: Bool = false
   ) {
     self.code = code.rawValue
     name = String(cString: rd_kafka_err2name(code))
@@ -30,6 +32,7 @@ public struct KafkaError: Error, Equatable, Sendable, CustomStringConvertible {
     self.hint = hint
     self.isRetryable = isRetryable ?? Self.passing.contains(code.rawValue)
     self.isFatal = isFatal ?? (code == RD_KAFKA_RESP_ERR__FATAL)
+    self.requiresAbort = requiresAbort
   }
 
   /// Takes the error object over and frees it.
@@ -38,7 +41,8 @@ public struct KafkaError: Error, Equatable, Sendable, CustomStringConvertible {
     self.init(
       code, operation, message: String(cString: rd_kafka_error_string(error)), hint: hint,
       isRetryable: rd_kafka_error_is_retriable(error) != 0 || Self.passing.contains(code.rawValue),
-      isFatal: rd_kafka_error_is_fatal(error) != 0 || code == RD_KAFKA_RESP_ERR__FATAL)
+      isFatal: rd_kafka_error_is_fatal(error) != 0 || code == RD_KAFKA_RESP_ERR__FATAL,
+      requiresAbort: rd_kafka_error_txn_requires_abort(error) != 0)
     rd_kafka_error_destroy(error)
   }
 
@@ -69,6 +73,13 @@ public struct KafkaError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension KafkaError {
+  /// Of something that waits on brokers, and has waited long enough.
+  public static func noProgress(_ operation: String) -> KafkaError {
+    KafkaError(
+      RD_KAFKA_RESP_ERR__TIMED_OUT, operation, message: "no broker answers",
+      hint: "check bootstrap.servers and that the brokers are reachable")
+  }
+
   /// Whether a partition's log does not hold the offset asked for: it was trimmed, or cut short.
   public var isOffsetOutOfRange: Bool {
     code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE.rawValue || code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET.rawValue
@@ -76,6 +87,26 @@ extension KafkaError {
 
   public var isUnknownTopic: Bool {
     code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC.rawValue || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.rawValue
+  }
+
+  /// Whether the brokers' access control refused it.
+  public var isNotAuthorized: Bool {
+    [
+      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+      RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ].contains { code == $0.rawValue }
+  }
+
+  public var isTopicThereAlready: Bool { code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS.rawValue }
+
+  /// Whether a producer's queue has no room at the moment.
+  public var isQueueFull: Bool { code == RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue }
+
+  /// Whether a newer producer with the same `transactional.id` has taken over.
+  public var isFenced: Bool {
+    [
+      RD_KAFKA_RESP_ERR__FENCED, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
+    ].contains { code == $0.rawValue }
   }
 
   public var isTimeout: Bool {

@@ -52,6 +52,9 @@ public final class MockCluster: Sendable {
     rd_kafka_mock_push_request_errors_array(cluster, request.rawValue, errors.count, errors)
   }
 
+  /// Requests of this kind are answered as they should be again.
+  public func clearErrors(_ request: Request) { rd_kafka_mock_clear_request_errors(cluster, request.rawValue) }
+
   /// Closes a broker's connections and refuses new ones. Brokers count from 1.
   public func setDown(broker: Int32) throws(KafkaError) {
     try KafkaError.check(rd_kafka_mock_broker_set_down(cluster, broker), "take mock broker \(broker) down")

@@ -44,13 +44,18 @@ public struct UserLookup: ~Copyable {
     reader = SequenceReader(configuration: generation.configuration, rules: generation.rules)
   }
 
+  /// Refuses what cannot be a user id.
+  public static func check(user: UnsafeRawBufferPointer) throws(LookupError) {
+    guard (1...Behavior.maximumIDLength).contains(user.count) else {
+      throw LookupError(.badRequest, "a user id has 1 to \(Behavior.maximumIDLength) bytes", parameter: "user")
+    }
+  }
+
   /// Appends a user's sequence as JSON; an unknown user's is empty.
   public mutating func writeJSON(
     user: UnsafeRawBufferPointer, _ query: SequenceQuery, into output: inout ByteBuffer
   ) throws(LookupError) {
-    guard (1...Behavior.maximumIDLength).contains(user.count) else {
-      throw LookupError(.badRequest, "a user id has 1 to \(Behavior.maximumIDLength) bytes", parameter: "user")
-    }
+    try Self.check(user: user)
     let outcome: Result<Void, SequenceError>
     do {
       outcome = try store.generation.withState(

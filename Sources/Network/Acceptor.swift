@@ -6,7 +6,11 @@ final class Acceptor {
   private unowned let loop: NetworkLoop
   private let makeFactory: @Sendable () -> ConnectionFactory
   /// Made by the first connection, and so on the loop's thread.
-  private(set) lazy var factory = makeFactory()
+  private(set) lazy var factory: ConnectionFactory = {
+    let factory = makeFactory()
+    factory.started(Dialer(loop: loop))
+    return factory
+  }()
   private var event: Event?
 
   init(_ listener: Listener, loop: NetworkLoop) throws(NetworkError) {

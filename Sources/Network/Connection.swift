@@ -27,8 +27,9 @@ final class Connection {
   private var sent = 0
   /// A request has begun and is not complete.
   private var partial = false
-  private var isReading = false
-  private var isWriting = false
+  /// A request waits for its reply: nothing after it is parsed, and no more is read than fits.
+  private var isDeferred = false
+  private var interest = Interest.none
   private var readEvent: Event?
   private var writeEvent: Event?
   private var deadline: Deadline
@@ -38,7 +39,10 @@ final class Connection {
   /// Reads of one connection in a row when the loop drains: more than a socket's buffer holds.
   private static let drainReads = 64
 
+  private enum Interest { case none, read, write }
+
   private var isBlocked: Bool { sent < output.count }
+  private var hasRoom: Bool { input.count < loop.limits.input_bytes }
 
   init(socket: Socket, handler: ConnectionHandler, loop: NetworkLoop) {
     self.socket = socket
@@ -54,6 +58,7 @@ final class Connection {
       Connection.from(context).writable()
     }
     deadline.event = Event(loop.base, -1, 0, context) { _, _, context in Connection.from(context).timerFired() }
+    handler.connection = self
     settle()
   }
 
@@ -66,14 +71,14 @@ final class Connection {
   private func readable() {
     guard phase != .lingering else { return discard() }
     var reads = loop.isDraining ? Self.drainReads : 1
-    while reads > 0, phase == .open, !isBlocked {
+    while reads > 0, phase == .open, !isBlocked, hasRoom {
       reads -= 1
       switch receive() {
       case .bytes: continue
       case .wouldBlock:
         reads = 0
         // Everything that had arrived has been answered.
-        if loop.isDraining && !partial { phase = .ending }
+        if loop.isDraining && !partial && !isDeferred { phase = .ending }
       case .end, .failed: return close()
       }
     }
@@ -83,7 +88,19 @@ final class Connection {
   private func writable() {
     sendOutput()
     guard phase != .closed, !isBlocked else { return }
-    if phase == .open { consumeInput() }
+    if phase == .open && !isDeferred { consumeInput() }
+    if loop.isDraining, phase == .open, !isBlocked { return readable() }
+    settle()
+  }
+
+  /// See `ConnectionHandler.reply`.
+  func finishDeferred(_ write: (inout ByteBuffer) -> Bool) {
+    guard phase == .open, isDeferred else { return }
+    isDeferred = false
+    deadline.clear()
+    if !write(&loop.stage) { phase = .ending }
+    sendStage()
+    if phase == .open && !isBlocked { consumeInput() }
     if loop.isDraining, phase == .open, !isBlocked { return readable() }
     settle()
   }
@@ -96,6 +113,7 @@ final class Connection {
       phase = .ending
     case .request:
       loop.counters.requestsExpired.add(1, ordering: .relaxed)
+      isDeferred = false
       handler.requestExpired(&loop.stage)
       sendStage()
       if phase == .open { phase = .ending }
@@ -116,7 +134,7 @@ final class Connection {
 
   private func receive() -> Socket.Outcome {
     let free = loop.limits.input_bytes - input.count
-    if input.count > 0 {
+    if input.count > 0 && !isDeferred {
       let outcome = socket.receive(input.reserve(free), free)
       guard case .bytes(let count) = outcome else { return outcome }
       input.commit(count)
@@ -129,7 +147,7 @@ final class Connection {
     guard case .bytes(let count) = outcome else { return outcome }
     loop.counters.received_bytes.add(UInt64(count), ordering: .relaxed)
     let bytes = UnsafeRawBufferPointer(start: loop.readMemory, count: count)
-    let used = process(bytes)
+    let used = isDeferred ? 0 : process(bytes)
     input.append(UnsafeRawBufferPointer(rebasing: bytes[used...]))
     checkRoom()
     return outcome
@@ -143,7 +161,7 @@ final class Connection {
 
   /// A handler that waits for more than the buffer holds would wait for ever.
   private func checkRoom() {
-    if input.count >= loop.limits.input_bytes, phase == .open, !isBlocked { phase = .ending }
+    if !hasRoom, phase == .open, !isBlocked, !isDeferred { phase = .ending }
   }
 
   /// Lets the handler consume bytes until it needs more, or its output has to wait. Returns how many it consumed.
@@ -159,6 +177,7 @@ final class Connection {
         deadline.clear()
         if used == before && used < bytes.count { phase = .ending }
       case .partial: partial = true
+      case .deferred: (partial, isDeferred) = (false, true)
       case .close: phase = .ending
       }
       if reception.verdict != .complete || phase != .open { break }
@@ -221,13 +240,13 @@ final class Connection {
     switch phase {
     case .closed: return
     case .lingering:
-      expect(read: true)
+      expect(.read)
       deadline.begin(.linger, loop.limits.linger_ms, now_ns: loop.now_ns)
     case .open, .ending:
-      expect(read: !isBlocked)
+      expect(isBlocked ? .write : hasRoom ? .read : .none)
       if isBlocked {
         deadline.begin(.write, loop.limits.write_ms, now_ns: loop.now_ns)
-      } else if partial {
+      } else if partial || isDeferred {
         deadline.begin(.request, loop.limits.request_ms, now_ns: loop.now_ns)
       } else {
         deadline.begin(.idle, loop.limits.idle_ms, now_ns: loop.now_ns)
@@ -236,17 +255,19 @@ final class Connection {
   }
 
   /// Either reads or waits for room to send, never both.
-  private func expect(read: Bool) {
-    guard read != isReading || !(isReading || isWriting) else { return }
-    if read {
-      if isWriting { writeEvent?.delete() }
-      readEvent?.add()
-    } else {
-      if isReading { readEvent?.delete() }
-      writeEvent?.add()
+  private func expect(_ wanted: Interest) {
+    guard wanted != interest else { return }
+    switch interest {
+    case .read: readEvent?.delete()
+    case .write: writeEvent?.delete()
+    case .none: break
     }
-    isReading = read
-    isWriting = !read
+    switch wanted {
+    case .read: readEvent?.add()
+    case .write: writeEvent?.add()
+    case .none: break
+    }
+    interest = wanted
   }
 
   func close() {
@@ -269,6 +290,7 @@ final class Connection {
     readEvent = nil
     writeEvent = nil
     deadline.event = nil
+    handler.ended()
     return true
   }
 

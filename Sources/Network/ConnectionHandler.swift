@@ -7,6 +7,8 @@ public struct Reception: Sendable {
     case complete
     /// A request has begun and needs more bytes.
     case partial
+    /// A request is complete, and its reply comes later, by `ConnectionHandler.reply`: until then nothing that follows is shown.
+    case deferred
     /// The connection ends when its output has been sent.
     case close
   }
@@ -25,6 +27,9 @@ public struct Reception: Sendable {
 ///
 /// A class to derive from rather than a protocol, so that the calls per request need no existential.
 open class ConnectionHandler {
+  /// As long as it is open.
+  weak var connection: Connection?
+
   public init() {}
 
   /// Takes bytes from the front of `input` and appends the reply to `output`, which may hold other bytes already.
@@ -38,14 +43,24 @@ open class ConnectionHandler {
     Reception(consumed: input.count, .close)
   }
 
-  /// A request that had begun was not complete in time. The connection ends after `output`.
+  /// A request that had begun was not complete in time, or a deferred reply did not come. The connection ends after `output`.
   open func requestExpired(_ output: inout ByteBuffer) {}
+
+  /// The connection is gone, and with it the peer's interest in a deferred reply.
+  open func ended() {}
+
+  /// The reply that `.deferred` has promised: `write` appends it, and answers whether the connection stays open. On the loop's thread,
+  /// but not within `receive`. Without effect where the connection is gone, or no reply is owed.
+  public final func reply(_ write: (inout ByteBuffer) -> Bool) { connection?.finishDeferred(write) }
 }
 
 /// What the connections of one listener on one loop share: made on the loop's thread and used by no other, so that it may
 /// hold memory to reuse.
 open class ConnectionFactory {
   public init() {}
+
+  /// Called once, before the first connection: `dialer` opens connections on the same loop.
+  open func started(_ dialer: Dialer) {}
 
   /// A connection has been accepted.
   open func makeConnection() -> ConnectionHandler { ConnectionHandler() }

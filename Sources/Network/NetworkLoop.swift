@@ -34,6 +34,7 @@ final class NetworkLoop: @unchecked Sendable {
   private var acceptors: [Acceptor] = []
   private var isPaused = false
   private var connections: [Int32: Connection] = [:]
+  private var outgoing: [Int32: OutgoingConnection] = [:]
   private var wakeEvent: Event?
   private var resumeEvent: Event?
   private var graceEvent: Event?
@@ -94,6 +95,7 @@ final class NetworkLoop: @unchecked Sendable {
     for acceptor in acceptors { acceptor.start() }
     event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
     expelAll()
+    for connection in Array(outgoing.values) { connection.close() }
     acceptors = []
     wakeEvent = nil
     resumeEvent = nil
@@ -170,6 +172,13 @@ final class NetworkLoop: @unchecked Sendable {
     for connection in Array(connections.values) { connection.expel() }
     event_base_loopbreak(base)
   }
+
+  // MARK: Outgoing
+
+  /// Held until `closed`.
+  func opened(_ connection: OutgoingConnection) { outgoing[connection.socket.descriptor] = connection }
+
+  func closed(_ connection: OutgoingConnection) { outgoing[connection.socket.descriptor] = nil }
 
   /// The connection is closed, and its descriptor may be another's from now on.
   func closed(_ connection: Connection) {

@@ -81,6 +81,13 @@ public struct SocketAddress: Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether it stands for all interfaces (0.0.0.0, [::]), so that nobody can connect to it.
+  public var isWildcard: Bool {
+    withUnsafeBytes(of: storage) { bytes in
+      (family == AF_INET6 ? bytes[8..<24] : bytes[4..<8]).allSatisfy { $0 == 0 }
+    }
+  }
+
   /// As `init(parsing:)` reads it.
   public var description: String {
     var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))

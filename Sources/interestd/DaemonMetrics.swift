@@ -32,6 +32,11 @@ final class DaemonMetrics: Sendable {
     writeServing(&writer)
     if let backend = service.backend {
       writeState(&writer, backend)
+      if let topology = backend.topology {
+        writer.gauge(
+          "interestd_topology_age_seconds", "Since the group last told who owns which partition.",
+          Double(topology.age_ns) / 1e9)
+      }
       if let board = backend.board { writeIngestion(&writer, backend.counters, board) }
     }
     writer.write(to: &output)
@@ -41,6 +46,11 @@ final class DaemonMetrics: Sendable {
     writer.summary("interestd_lookup_duration_seconds", "Time to answer a sequence lookup.", service.lookups.snapshot)
     for (code, count) in service.answers.all {
       writer.counter("interestd_http_responses_total", "HTTP replies by status class.", count, ["code": code])
+    }
+    for outcome in ForwardOutcome.allCases {
+      writer.counter(
+        "interestd_forwarded_lookups_total", "Lookups of users of other instances, by what became of them.",
+        service.forwards.count(of: outcome), ["outcome": outcome.rawValue])
     }
     guard let values = network.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
@@ -55,6 +65,9 @@ final class DaemonMetrics: Sendable {
     let generation = backend.store.generation
     writer.gauge("interestd_generation", "The generation that lookups are answered from.", Double(generation.number))
     writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
+    writer.gauge(
+      "interestd_event_ids_bytes", "Bytes of the files that hold event ids, about.",
+      Double(generation.duplicateIDs_bytes))
     writer.counter(
       "interestd_damaged_merges_total", "Merges that met bytes which cannot be read.", generation.damagedMerges)
     writer.gauge(
@@ -67,6 +80,13 @@ final class DaemonMetrics: Sendable {
     writer.counter("interestd_behaviors_total", "Behaviors folded.", counters.behaviors)
     writer.counter(
       "interestd_unmapped_behaviors_total", "Behaviors of shops not in the cluster map.", counters.unmapped)
+    writer.counter(
+      "interestd_duplicates_total", "Behaviors not folded: an earlier record had their user and event id.",
+      counters.duplicates)
+    writer.gauge(
+      "interestd_event_ids", "Event ids by which duplicates are told, as of the last flush.", Double(counters.eventIDs))
+    writer.gauge(
+      "interestd_event_ids_memory_bytes", "Memory of these ids.", Double(counters.eventIDs_bytes))
     writer.counter("interestd_erasures_total", "Erase records applied.", counters.erasures)
     for reason in BadRecord.Reason.allCases {
       writer.counter(

@@ -1,11 +1,15 @@
 import DaemonConfig
+import Glibc
 import HTTP
 import Network
+import Routing
 import Telemetry
 
 /// The HTTP server of `run` and `serve`.
 struct Endpoint: Sendable {
   let server: NetworkServer
+  /// The address by which clients and other instances reach this one.
+  let instance: String
   private let service: LookupService
 
   /// Requests under way may take so long after a stop.
@@ -13,10 +17,11 @@ struct Endpoint: Sendable {
 
   init(_ configuration: DaemonConfiguration, _ service: LookupService, _ log: Log) throws {
     let metrics = DaemonMetrics(service)
+    let redirects = configuration.http.redirect
     let listener = try Listener(
       address: configuration.http.listen, allowRemote: configuration.http.allowRemote, option: "http.allow_remote"
     ) {
-      HTTPServer(handler: LookupHandler(service, metrics))
+      HTTPServer(handler: LookupHandler(service, metrics, redirects: redirects))
     }
     server = try NetworkServer(name: "http", limits: configuration.networkLimits, listeners: [listener])
     self.service = service
@@ -26,7 +31,22 @@ struct Endpoint: Sendable {
         "http.allow_remote is on: anybody who reaches the address can read every user",
         ["address": configuration.http.listen])
     }
-    log.info("listening", ["http": "\(server.addresses[0])"])
+    instance = try Self.advertised(configuration.http.advertise, server.addresses[0])
+    service.instance = instance
+    log.info("listening", ["http": "\(server.addresses[0])", "advertise": instance])
+  }
+
+  /// What is configured; otherwise where it listens, which for all interfaces is the host's name.
+  private static func advertised(_ configured: String, _ bound: SocketAddress) throws -> String {
+    if !configured.isEmpty { return configured }
+    var address = bound.description
+    if bound.isWildcard {
+      var name = [CChar](repeating: 0, count: 256)
+      gethostname(&name, name.count - 1)
+      address = name.withUnsafeBufferPointer { String(cString: $0.baseAddress.unsafelyUnwrapped) } + ":\(bound.port)"
+    }
+    if Owner.isAddress(address) { return address }
+    throw SetupError("other instances cannot be told how to reach this one at '\(address)': set http.advertise")
   }
 
   /// Where it is reached: with the port that was taken where 0 was asked for.

@@ -47,6 +47,7 @@ struct IngestCommand {
     options.record_bytes = configuration.ingest.maximumRecord_bytes
     options.breakerRecords = configuration.ingest.breakerRecords
     options.breakerPercent = configuration.ingest.breakerPercent
+    options.duplicates = configuration.duplicates.limits
     options.minimumFree_bytes = UInt64(configuration.state.minimumFree_bytes)
     var bar = ProgressBar(now_ns: MonotonicClock.now_ns)
     defer { bar.clear() }

@@ -5,12 +5,16 @@ import InterestCodec
 import InterestStore
 import Lookup
 import Network
+import Routing
 import Threads
 
 /// Answers HTTP requests. One per network loop, on its thread only.
 final class LookupHandler: HTTPHandler {
   private let service: LookupService
   private let metrics: DaemonMetrics
+  private let redirects: Bool
+  /// Made when the loop is known.
+  private var forwarder: Forwarder?
   private var backend: LookupService.Backend?
   private var lookup: OwnedLookup?
 
@@ -20,10 +24,14 @@ final class LookupHandler: HTTPHandler {
     init(_ store: InterestStore) { lookup = UserLookup(store) }
   }
 
-  init(_ service: LookupService, _ metrics: DaemonMetrics) {
+  /// `redirects`: whether lookups of other instances' users are sent there instead of forwarded.
+  init(_ service: LookupService, _ metrics: DaemonMetrics, redirects: Bool) {
     self.service = service
     self.metrics = metrics
+    self.redirects = redirects
   }
+
+  func started(_ dialer: Dialer) { forwarder = Forwarder(dialer, service.forwards) }
 
   func answered(_ status: HTTPStatus) { service.answers.count(Int(status.rawValue)) }
 
@@ -39,17 +47,26 @@ final class LookupHandler: HTTPHandler {
       response.body.append("{\"status\":\"alive\"}\n")
     } else if request.matches("/readyz") {
       answerReady(&response)
+    } else if request.matches("/v1/topology") {
+      answerTopology(&response)
     } else {
       response.contentType = metrics.contentType
       metrics.write(to: &response.body)
     }
   }
 
-  private static let plainPaths: [StaticString] = ["/healthz", "/readyz", "/metrics"]
+  private static let plainPaths: [StaticString] = ["/healthz", "/readyz", "/metrics", "/v1/topology"]
 
   private func answerReady(_ response: inout HTTPResponse) {
     if let missing = service.missing { return response.failUnavailable(retryAfter_s: 1, "not ready: \(missing)") }
     response.body.append("{\"status\":\"ready\"}\n")
+  }
+
+  private func answerTopology(_ response: inout HTTPResponse) {
+    guard let backend = service.backend else {
+      return response.failUnavailable(retryAfter_s: 1, "starting: the group has not been joined yet")
+    }
+    TopologyJSON.write(instance: service.instance, backend, to: &response.body)
   }
 
   private func answerSequence(_ request: borrowing HTTPRequest, _ response: inout HTTPResponse) {
@@ -61,8 +78,9 @@ final class LookupHandler: HTTPHandler {
       guard let (backend, owned) = current() else {
         return response.failUnavailable(retryAfter_s: 1, "starting: there is no state to look into yet")
       }
+      try UserLookup.check(user: user)
+      guard isHere(user, backend, request, &response) else { return }
       try checkGeneration(request, backend)
-      guard checkPartition(of: user, backend, &response) else { return }
       try owned.lookup.writeJSON(user: user, query, into: &response.body)
       response.body.append("\n")
       service.lookups.record(MonotonicClock.now_ns - started_ns)
@@ -103,21 +121,52 @@ final class LookupHandler: HTTPHandler {
     }
   }
 
-  /// Lookups are answered for owned partitions whose history is whole. False: the reply says why not.
-  private func checkPartition(
-    of user: UnsafeRawBufferPointer, _ backend: LookupService.Backend, _ response: inout HTTPResponse
+  /// Lookups are answered for owned partitions whose history is whole. False: the reply says why not, or comes from the owner.
+  private func isHere(
+    _ user: UnsafeRawBufferPointer, _ backend: LookupService.Backend, _ request: borrowing HTTPRequest,
+    _ response: inout HTTPResponse
   ) -> Bool {
     guard let board = backend.board else { return true }
     let partitions = backend.store.identity.source.partitions(of: user)
-    guard let (partition, status) = board.firstUnserved(in: partitions) else { return true }
-    guard let status else {
-      response.failUnavailable(
-        retryAfter_s: 1, "partition \(partition), which the user may be in, is not served here")
+    guard let (partition, status) = board.firstUnserved(in: partitions) else {
+      guard partitions.count == 1, let topology = backend.topology, topology.isUsurped(partitions.lowerBound) else {
+        return true
+      }
+      route(partitions.lowerBound, topology, request, &response)
       return false
     }
-    response.failUnavailable(
-      retryAfter_s: status.state == .lostHistory ? 60 : 1,
-      "not served: " + (status.message.isEmpty ? "partition \(partition) is \(status.state.rawValue)" : status.message))
+    if let status {
+      response.failUnavailable(
+        retryAfter_s: status.state == .lostHistory ? 60 : 1,
+        "not served: "
+          + (status.message.isEmpty ? "partition \(partition) is \(status.state.rawValue)" : status.message))
+    } else if partitions.count == 1, let topology = backend.topology {
+      route(partition, topology, request, &response)
+    } else {
+      response.failUnavailable(
+        retryAfter_s: 1,
+        "partition \(partition), which the user may be in, is not served here: with kafka.key: ignore a user is on any "
+          + "partition, and one instance has to have them all")
+    }
     return false
+  }
+
+  /// The partition is another instance's.
+  private func route(
+    _ partition: UInt16, _ topology: Topology, _ request: borrowing HTTPRequest, _ response: inout HTTPResponse
+  ) {
+    let from = request.field(Forwarder.field).map { String(decoding: $0.prefix(100), as: UTF8.self) }
+    switch topology.current.route(of: partition, forwardedBy: from) {
+    case .nobody(let reason):
+      topology.noteMiss()
+      response.failUnavailable(retryAfter_s: 1, reason)
+    case .instance(let address, let socket):
+      if redirects {
+        service.forwards.count(.redirected)
+        Forwarder.redirect(to: address, request, &response)
+      } else {
+        forwarder?.forward(request, of: partition, to: address, socket, topology, &response)
+      }
+    }
   }
 }

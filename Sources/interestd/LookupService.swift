@@ -4,6 +4,7 @@ import Ingest
 import InterestCodec
 import InterestStore
 import Lookup
+import Routing
 import Synchronization
 import Telemetry
 import Threads
@@ -15,18 +16,28 @@ final class LookupService: Sendable {
     let store: InterestStore
     let board: PartitionBoard?
     let counters: IngestCounters
+    /// Who owns the partitions that are not here; without one, all are.
+    var topology: Topology?
   }
 
   private let mutex = Mutex()
   // Guarded by `mutex`.
   nonisolated(unsafe) private var current: Backend?
+  nonisolated(unsafe) private var address = ""
   private let draining = Atomic<Bool>(false)
   let lookups = LatencyHistogram()
   let answers = AnswerCounters()
+  let forwards = ForwardCounters()
 
   var backend: Backend? { mutex.withLock { current } }
 
   func publish(_ backend: Backend) { mutex.withLock { current = backend } }
+
+  /// Where this instance is reached; empty before it listens.
+  var instance: String {
+    get { mutex.withLock { address } }
+    set { mutex.withLock { address = newValue } }
+  }
 
   func beginDraining() { draining.store(true, ordering: .relaxed) }
 

@@ -31,6 +31,8 @@ struct Main {
     case "lookup": try LookupCommand(arguments).run()
     case "dump": try DumpCommand(arguments).run()
     case "produce": try ProduceCommand(arguments).run()
+    case "redrive": try RedriveCommand(arguments).run()
+    case "erase": try EraseCommand(arguments).run()
     case "synth": try SynthCommand(arguments).run()
     case "config example": ConfigExampleCommand().run()
     default: try ConfigCheckCommand(arguments).run()

@@ -5,6 +5,7 @@ import Foundation
 import Inputs
 import InterestCodec
 import InterestModel
+import InterestStore
 import Kafka
 import Threads
 
@@ -71,8 +72,20 @@ extension KafkaConfiguration {
   static func publisher(_ arguments: ParsedArguments) throws -> KafkaConfiguration {
     let brokers = arguments.text("brokers") ?? ""
     let hasFile = arguments.command.options.contains { $0.name == "config" } && arguments.isGiven("config")
-    guard hasFile else { return KafkaConfiguration([("bootstrap.servers", brokers), ("client.id", "interestd")]) }
-    return try DaemonConfiguration.load(arguments).connection
+    var connection = KafkaConfiguration([("bootstrap.servers", brokers), ("client.id", "interestd")])
+    var partitioner = arguments.text("partitioner").flatMap { Partitioner(rawValue: $0) }
+    if hasFile {
+      let configuration = try DaemonConfiguration.load(arguments)
+      connection = configuration.connection
+      if !arguments.isGiven("partitioner") { partitioner = configuration.partitioner }
+    }
+    // Records without a key, as the bad ones of `synth`, go anywhere.
+    switch partitioner {
+    case .crc32: connection.set("partitioner", "consistent_random")
+    case .fnv1a: connection.set("partitioner", "fnv1a_random")
+    case .murmur2, .none?, nil: connection.set("partitioner", "murmur2_random")
+    }
+    return connection
   }
 }
 

@@ -19,6 +19,12 @@ private let queryOptions: [Option] = [
 ]
 
 private let brokers = Option.text("brokers", "HOST:PORT,...", help: "the Kafka brokers to ask first (kafka.brokers)")
+private let group = Option.text("group", "GROUP", help: "the daemon's consumer group (kafka.group)")
+private let partitioner = Option.choice(
+  "partitioner", "NAME", of: ["murmur2", "crc32", "fnv1a"], default: "murmur2",
+  help:
+    "how keys choose partitions, as the daemon's kafka.partitioner: the Java client's, librdkafka's or Sarama's default"
+)
 private let topic = Option.text("topic", "TOPIC", help: "the topic of behaviors (kafka.topic)")
 
 let program = Program(
@@ -58,7 +64,7 @@ let program = Program(
         "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
         + "while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
       options: [
-        config, brokers, topic, .text("group", "GROUP", help: "the consumer group (kafka.group)"), clusterMap, state,
+        config, brokers, topic, group, clusterMap, state,
         http,
       ],
       examples: [
@@ -99,18 +105,37 @@ let program = Program(
     Command(
       "produce", summary: "publish behaviors from files to a Kafka topic",
       discussion:
-        "Publishes behaviors keyed by user id, on the partition that the Java client would choose, timestamped now. "
+        "Publishes behaviors keyed by user id, on the partition that their producers would choose, timestamped now. "
         + "Exit code 0 means that every record was delivered.",
       arguments: [Argument("INPUT", .repeated(minimum: 1), help: "as of 'interestd ingest'")],
       options: [
         .text("brokers", "HOST:PORT,...", required: true, help: "the Kafka brokers to ask first"),
         .text("topic", "TOPIC", required: true, help: "the topic, which must exist"),
         .choice("format", "FORMAT", of: ["json", "protobuf"], default: "json", help: "what the records' values are"),
-        configIfAny, json,
+        partitioner, configIfAny, json,
       ],
       examples: [
         Example("interestd produce --brokers 127.0.0.1:9092 --topic behaviors behaviors.jsonl.gz", "publishes a file")
       ]),
+    Command(
+      "redrive", summary: "send dead letters back to their topic",
+      discussion:
+        "Reads the dead letters' topic from where the last redrive ended, and sends back what is a good record under the "
+        + "configuration as it is now; the daemon then counts it as a new one. Letters that are still bad go to the end of the "
+        + "dead letters, those of users who were erased since are dropped. Each step is one transaction: stopped or killed at any "
+        + "moment and run again, no letter is lost or sent twice.",
+      options: [
+        config, brokers, topic, group, .flag("dry-run", help: "only tell what would be done"), json,
+      ],
+      examples: [Example("interestd redrive --config interestd.yaml --dry-run", "tells what could be sent back")]),
+    Command(
+      "erase", summary: "erase users: have everything of them forgotten",
+      discussion:
+        "Publishes an erase record for each user. Once the daemon has applied it, everything of the user before it is gone, in "
+        + "every later replay as well; what comes after it counts.",
+      arguments: [Argument("USER", .repeated(minimum: 1), help: "a user's id")],
+      options: [config, brokers, topic, json],
+      examples: [Example("interestd erase 1062 --config interestd.yaml", "erases a user")]),
     Command(
       "synth", summary: "generate synthetic behaviors",
       discussion:
@@ -131,7 +156,7 @@ let program = Program(
         .text("cluster-map-out", "FILE", required: true, help: "where the cluster map is written"),
         .text("config-out", "FILE", required: true, help: "where the configuration is written"),
         .text("out", "FILE", help: "write to this file: .jsonl or .binpb, or - for JSON lines on standard output"),
-        brokers, topic, json,
+        brokers, topic, partitioner, json,
       ],
       oneOf: [["out", "brokers"]],
       examples: [

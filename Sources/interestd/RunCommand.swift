@@ -5,6 +5,7 @@ import InterestCodec
 import InterestStore
 import Kafka
 import Network
+import Routing
 import Synchronization
 import Telemetry
 import Threads
@@ -23,7 +24,7 @@ struct RunCommand {
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
     let service = LookupService()
     let endpoint = try Endpoint(configuration, service, log)
-    let daemon = Daemon(configuration, clusterMap, service, log, url: endpoint.url) { signals.cancel() }
+    let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
     if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     service.beginDraining()
@@ -48,29 +49,34 @@ final class Daemon: Sendable {
   private let service: LookupService
   private let log: Log
   private let url: String
+  /// Where others reach this instance.
+  private let instance: String
   private let stopRequested = Atomic<Bool>(false)
   private let mutex = Mutex()
   // Made by `init` and joined by `stop`, both on the main thread.
   nonisolated(unsafe) private var thread: Threads.Thread?
   // Guarded by `mutex`.
   nonisolated(unsafe) private var ingest: KafkaIngest?
+  nonisolated(unsafe) private var topology: Topology?
   nonisolated(unsafe) private var failure: String?
 
   /// Of one question to a broker.
   private static var request_ms: Int32 { 3000 }
 
   /// - Parameters:
-  ///   - url: Where lookups are answered, for others who find the state in use.
+  ///   - endpoint: Where lookups are answered.
   ///   - ended: Called on another thread when ingestion has ended by itself.
   init(
-    _ configuration: DaemonConfiguration, _ clusterMap: ClusterMap, _ service: LookupService, _ log: Log, url: String,
+    _ configuration: DaemonConfiguration, _ clusterMap: ClusterMap, _ service: LookupService, _ log: Log,
+    _ endpoint: Endpoint,
     ended: @escaping @Sendable () -> Void
   ) {
     self.configuration = configuration
     self.clusterMap = clusterMap
     self.service = service
     self.log = log
-    self.url = url
+    url = endpoint.url
+    instance = endpoint.instance
     thread = Threads.Thread(name: "daemon") { [self] in
       do {
         try work()
@@ -85,7 +91,9 @@ final class Daemon: Sendable {
   func stop() -> String? {
     stopRequested.store(true, ordering: .relaxed)
     mutex.withLock { ingest }?.requestStop()
+    mutex.withLock { topology }?.requestStop()
     if let thread = thread.take() { thread.join() }
+    mutex.withLock { topology }?.stop()
     return mutex.withLock { failure }
   }
 
@@ -100,7 +108,8 @@ final class Daemon: Sendable {
       holder: "interestd run on \(url)")
     guard case .kafka(_, _, let partitions, _) = source else { return }
     var settings = KafkaLaneSettings(
-      topic: configuration.kafka.topic, partitions: partitions, configuration: configuration.consumer)
+      topic: configuration.kafka.topic, partitions: partitions,
+      configuration: configuration.consumer(instance: instance))
     settings.format = EventFormat(rawValue: configuration.kafka.format.rawValue) ?? .auto
     settings.checksKey = configuration.kafka.key == .user
     settings.maximumSkew_ms = Int64(configuration.kafka.maxSkew_ms)
@@ -108,16 +117,34 @@ final class Daemon: Sendable {
     settings.bufferAge_ms = configuration.buffer.age_ms
     settings.breakerRecords = configuration.ingest.breakerRecords
     settings.breakerPercent = configuration.ingest.breakerPercent
+    settings.duplicates = configuration.duplicates.limits
     settings.minimumFree_bytes = UInt64(configuration.state.minimumFree_bytes)
     settings.erasure_ms = configuration.state.erasure_ms
     settings.endsProcess = true
+    if configuration.deadLetters.sink == .topic {
+      guard let letters = try deadLetterTopic(partitions: partitions) else { return }
+      settings.deadLetters = letters
+    }
     let pipeline = Pipeline(store: store, clusterMap: clusterMap)
     let ingest = KafkaIngest()
-    service.publish(.init(store: store, board: ingest.board, counters: pipeline.counters))
-    mutex.withLock { self.ingest = ingest }
+    let topology = topology(ingest, settings)
+    service.publish(.init(store: store, board: ingest.board, counters: pipeline.counters, topology: topology))
+    mutex.withLock { (self.ingest, self.topology) = (ingest, topology) }
     ingest.start(settings, pipeline, log: log)
     if isStopping { ingest.requestStop() }
     try ingest.join()
+  }
+
+  private func topology(_ ingest: KafkaIngest, _ lane: KafkaLaneSettings) -> Topology {
+    let settings = Topology.Settings(
+      instance: instance, group: configuration.kafka.group, topic: configuration.kafka.topic,
+      configuration: configuration.connection)
+    let board = ingest.board
+    return Topology(settings, log: log) {
+      board.all.filter(\.state.isRead).map(\.partition)
+    } heardPartitions: {
+      ingest.noticePartitions($0, of: lane)
+    }
   }
 
   /// Asks the brokers what the topic is, until they answer; nil where told to stop meanwhile.
@@ -134,9 +161,29 @@ final class Daemon: Sendable {
         log.info("topic", ["topic": topic, "partitions": partitions, "cluster": cluster])
         return .kafka(
           clusterID: cluster, topic: topic, partitions: partitions,
-          partitioner: configuration.kafka.key == .user ? .murmur2 : .none)
+          partitioner: configuration.partitioner)
       } catch let error as KafkaError where error.isRetryable {
         log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+      }
+    }
+    return nil
+  }
+
+  /// Makes sure of the dead letters' topic, once the brokers answer; nil where told to stop meanwhile.
+  private func deadLetterTopic(partitions: Int) throws -> DeadLetterTopic? {
+    let admin = try Admin(configuration.connection)
+    defer { admin.abandon() }
+    while !isStopping {
+      do {
+        let topic = try configuration.prepareDeadLetters(partitions: partitions, admin, timeout_ms: Self.request_ms)
+        log.info("dead letters", ["topic": topic.name, "partitions": topic.partitions])
+        return topic
+      } catch let error as KafkaError where error.isRetryable {
+        log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+      } catch let error as DeadLetterTopic.Unready {
+        log.debug("waiting for the brokers", ["error": error.description])
+        let pause = Mutex()
+        pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + 100_000_000) }
       }
     }
     return nil

@@ -1,6 +1,7 @@
 import CommandLineArguments
 import DaemonConfig
 import Foundation
+import Ingest
 import InterestCodec
 import InterestStore
 import Kafka
@@ -67,6 +68,16 @@ extension DaemonConfiguration {
       level: .init(name: log.level.rawValue) ?? .info, format: .init(rawValue: log.format.rawValue) ?? .logfmt)
   }
 
+  /// How a record's partition follows from its user.
+  var partitioner: Partitioner {
+    if kafka.key == .ignore { return .none }
+    return switch kafka.partitioner {
+    case .murmur2: .murmur2
+    case .crc32: .crc32
+    case .fnv1a: .fnv1a
+    }
+  }
+
   /// What every client of the brokers needs, with librdkafka's own properties passed through.
   var connection: KafkaConfiguration {
     var connection = KafkaConfiguration([("bootstrap.servers", kafka.brokers), ("client.id", "interestd")])
@@ -77,15 +88,21 @@ extension DaemonConfiguration {
   }
 
   /// As `connection`, for the group's member. Fetching is bounded in bytes; the properties given have the last word.
-  var consumer: KafkaConfiguration {
+  ///
+  /// - Parameter instance: The address by which others reach this instance: the group tells it them (DESIGN.md section 10).
+  func consumer(instance: String) -> KafkaConfiguration {
     var consumer = KafkaConfiguration([
-      ("bootstrap.servers", kafka.brokers), ("client.id", "interestd"), ("group.id", kafka.group),
+      ("bootstrap.servers", kafka.brokers), ("client.id", instance), ("group.id", kafka.group),
       ("queued.min.messages", "400000"), ("queued.max.messages.kbytes", "65536"),
       ("fetch.message.max.bytes", "4194304"), ("fetch.wait.max.ms", "50"),
     ])
     for property in kafka.properties.all { consumer.set(property.name, property.value) }
     return consumer
   }
+}
+
+extension DaemonConfiguration.Duplicates {
+  var limits: DuplicateLimits { DuplicateLimits(offsets: offsets, time_ms: Int64(time_ms)) }
 }
 
 extension ClusterMap {

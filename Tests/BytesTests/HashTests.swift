@@ -27,6 +27,40 @@ struct HashTests {
     }
   }
 
+  @Test("CRC-32 is zlib's, and its partition the hash without a sign, modulo the partitions")
+  func crc() {
+    let vectors: [(String, UInt32)] = [
+      ("", 0), ("a", 0xE8B7_BE43), ("abc", 0x3524_41C2), ("123456789", 0xCBF4_3926),
+      ("The quick brown fox jumps over the lazy dog", 0x414F_A339),
+    ]
+    for (text, expected) in vectors {
+      #expect(hash(text, crc32) == expected, "\(text)")
+      for count: Int32 in [1, 3, 8, .max] {
+        #expect(hash(text) { crc32Partition($0, count: count) } == Int32(expected % UInt32(count)), "\(text)")
+      }
+    }
+  }
+
+  @Test("FNV-1a is the reference's (fnv's test_fnv.c)")
+  func fnv() {
+    let vectors: [(String, UInt32)] = [("", 0x811C_9DC5), ("a", 0xE40C_292C), ("foobar", 0xBF9C_F968)]
+    for (text, expected) in vectors { #expect(hash(text, fnv1a) == expected, "\(text)") }
+  }
+
+  @Test(
+    "its partition is Sarama's: of the signed hash without its sign (librdkafka's rdfnv1a.c has the numbers from Go)")
+  func fnvPartition() {
+    let vectors: [(String, Int64)] = [
+      ("", 0x7EE3_623B), ("a", 0x1BF3_D6D4), ("foobar", 0x4063_0698), ("kafka", 0xD33_C4E1),
+      ("giberish123456789", 0x77A5_8295),
+    ]
+    for (text, expected) in vectors {
+      for count: Int32 in [1, 3, 8, .max] {
+        #expect(hash(text) { fnv1aPartition($0, count: count) } == Int32(expected % Int64(count)), "\(text)")
+      }
+    }
+  }
+
   @Test("murmur2 takes bytes from any address")
   func unaligned() {
     let bytes = Array("xxxfoobar".utf8)

@@ -26,6 +26,8 @@ struct KafkaPropertiesTests {
       ("bootstrap.servers", "is set by kafka.brokers"),
       ("metadata.broker.list", "is set by kafka.brokers"),
       ("group.id", "is set by kafka.group"),
+      ("client.id", "is the instance's address: set http.advertise"),
+      ("partitioner", "is set by kafka.partitioner"),
       ("enable.auto.commit", "is the daemon's: it commits what its state holds, nothing else"),
       ("auto.commit.enable", "is the daemon's: it commits what its state holds, nothing else"),
       ("enable.auto.offset.store", "is the daemon's: offsets are stored with the state"),

@@ -39,9 +39,12 @@ struct LoadingTests {
         group: 42
         format: protobuf
         key: ignore
+        partitioner: fnv1a
         max_skew_ms: 0
         properties: { client.rack: r1 }
-      http: { listen: "0.0.0.0:0", allow_remote: true, maximum_connections: 1, request_deadline_ms: 2, idle_timeout_ms: 3 }
+      http:
+        { listen: "0.0.0.0:0", allow_remote: true, advertise: "h-1.x:80", redirect: true, maximum_connections: 1,
+          request_deadline_ms: 2, idle_timeout_ms: 3 }
       log: { level: debug, format: json }
       """
     var expected = DaemonConfiguration(
@@ -56,8 +59,10 @@ struct LoadingTests {
     (expected.ingest.breakerRecords, expected.ingest.breakerPercent) = (6, 7)
     (expected.kafka.brokers, expected.kafka.topic, expected.kafka.group) = ("a:9092,[::1]:9093,c", "t.1", "42")
     (expected.kafka.format, expected.kafka.key, expected.kafka.maxSkew_ms) = (.protobuf, .ignore, 0)
+    expected.kafka.partitioner = .fnv1a
     expected.kafka.properties["client.rack"] = "r1"
     (expected.http.listen, expected.http.allowRemote, expected.http.maximumConnections) = ("0.0.0.0:0", true, 1)
+    (expected.http.advertise, expected.http.redirect) = ("h-1.x:80", true)
     (expected.http.requestDeadline_ms, expected.http.idleTimeout_ms) = (2, 3)
     (expected.log.level, expected.log.format) = (.debug, .json)
     let configuration = try DaemonConfiguration.parse(yaml: yaml, file: "c.yaml")

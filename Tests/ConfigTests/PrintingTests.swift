@@ -17,6 +17,8 @@ struct PrintingTests {
           directory: ""
           kept_behaviors: 32
           windows_days: [1, 7, 30]
+          erasure_ms: 600000
+          minimum_free_bytes: 536870912
         buffer:
           events: 1000000
           bytes: 67108864
@@ -28,17 +30,23 @@ struct PrintingTests {
           level0_files: 40
           breaker_records: 1000
           breaker_percent: 50
+        duplicates:
+          offsets: 1000000
+          time_ms: 3600000
         kafka:
           brokers: ""
           topic: ""
           group: interestd
           format: auto
           key: user
+          partitioner: murmur2
           max_skew_ms: 86400000
           properties: {}
         http:
           listen: "127.0.0.1:8080"
           allow_remote: false
+          advertise: ""
+          redirect: false
           maximum_connections: 1024
           request_deadline_ms: 10000
           idle_timeout_ms: 60000
@@ -60,7 +68,7 @@ struct PrintingTests {
   func difficultTexts(text: String) throws {
     var configuration = DaemonConfiguration(behaviors: smallCatalog)
     configuration.clusterMap = text
-    configuration.kafka.properties["client.id"] = text
+    configuration.kafka.properties["client.rack"] = text
     let yaml = configuration.effectiveYAML
     #expect(try DaemonConfiguration.parse(yaml: yaml, file: "c") == configuration, "\(yaml)")
     let json = try JSONSerialization.jsonObject(with: Data(configuration.effectiveJSON.utf8)) as? [String: Any]

@@ -35,11 +35,11 @@ struct RefusalTests {
       ("kafka.brokers: a", "kafka.brokers: unknown key; write brokers inside the map kafka"),
       (
         "qqqq: 1",
-        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, kafka, http, log"
+        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, http, log"
       ),
       (
         "\"\": 1",
-        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, kafka, http, log"
+        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, http, log"
       ),
     ])
   func unknownKey(line: String, message: String) {
@@ -47,7 +47,7 @@ struct RefusalTests {
   }
 
   static let httpKeys =
-    "http.xyzzy: unknown key; http has listen, allow_remote, maximum_connections, request_deadline_ms, idle_timeout_ms"
+    "http.xyzzy: unknown key; http has listen, allow_remote, advertise, redirect, maximum_connections, request_deadline_ms, idle_timeout_ms"
 
   @Test(
     "a value of another type or out of range is refused with what it must be",
@@ -99,11 +99,11 @@ struct RefusalTests {
       ("cluster_map: \"a\\0b\"", "cluster_map: needs a path of at most 4095 bytes, not the text 'a?b'"),
       (
         "kafka: 5",
-        "kafka: needs a map of keys (brokers, topic, group, format, key, max_skew_ms, properties), not a single value"
+        "kafka: needs a map of keys (brokers, topic, group, format, key, partitioner, max_skew_ms, properties), not a single value"
       ),
       (
         "kafka: [a]",
-        "kafka: needs a map of keys (brokers, topic, group, format, key, max_skew_ms, properties), not a list"
+        "kafka: needs a map of keys (brokers, topic, group, format, key, partitioner, max_skew_ms, properties), not a list"
       ),
     ])
   func wrongValue(line: String, message: String) {
@@ -208,6 +208,19 @@ struct RefusalTests {
       + "listen on 127.0.0.1, or set http.allow_remote to true"
     #expect(refusal("http:\n  listen: \"\(address)\"\n") == (isRemote ? message : nil))
     #expect(refusal("http:\n  listen: \"\(address)\"\n  allow_remote: true\n") == nil)
+  }
+
+  @Test(
+    "an advertised address is one that others can connect to, or none",
+    arguments: [
+      ("", true), ("10.0.0.5:8080", true), ("[2001:db8::1]:80", true), ("ranker-3.example:8080", true),
+      ("10.0.0.5:0", false), ("10.0.0.5", false), ("[fe80::1%eth0]:80", false), ("a b:80", false), ("::1:80", false),
+    ])
+  func advertising(address: String, isTaken: Bool) {
+    let message =
+      "c.yaml:2: http.advertise: needs host:port with a port from 1 to 65535, as in 10.0.0.5:8080 or "
+      + "ranker-3.example:8080; or nothing, not the text '\(address)'"
+    #expect(refusal("http: {advertise: \"\(address)\"}\n") == (isTaken ? nil : message))
   }
 
   @Test("everything wrong is told at once, in the order of lines, twenty problems at most")

@@ -100,8 +100,9 @@ struct HTTPReply {
   var headers: [String: String] = [:]
   var body = ""
 
-  static func get(_ address: String, _ path: String, method: String = "GET") throws -> HTTPReply {
-    let raw = try exchange(address, "\(method) \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n")
+  static func get(_ address: String, _ path: String, method: String = "GET", fields: String = "") throws -> HTTPReply {
+    let raw = try exchange(
+      address, "\(method) \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\(fields)\r\n")
     return try HTTPReply(raw)
   }
 

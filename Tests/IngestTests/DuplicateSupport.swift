@@ -74,11 +74,3 @@ extension DuplicateWindow {
 
   static func make(_ limits: DuplicateLimits) -> DuplicateWindow { DuplicateWindow(limits, seed: 1) }
 }
-
-extension DuplicateLimits {
-  init(offsets: Int, time_ms: Int64 = 3_600_000) {
-    self.init()
-    self.offsets = offsets
-    self.time_ms = time_ms
-  }
-}

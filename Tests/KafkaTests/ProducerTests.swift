@@ -26,8 +26,24 @@ struct ProducerTests {
     #expect(records.map(\.value) == (0..<1_000).map { "\($0)" })
   }
 
-  @Test("chooses the partition that the Java client would")
-  func partitions() throws {
+  /// What librdkafka calls a partitioner, and our function for it.
+  enum Named: String, CaseIterable {
+    case byDefault = ""
+    case murmur2, murmur2_random, consistent, consistent_random, fnv1a, fnv1a_random
+
+    func partition(_ key: UnsafeRawBufferPointer, _ count: Int32) -> Int32 {
+      switch self {
+      case .byDefault, .murmur2, .murmur2_random: murmur2Partition(key, count: count)
+      case .consistent, .consistent_random: crc32Partition(key, count: count)
+      case .fnv1a, .fnv1a_random: fnv1aPartition(key, count: count)
+      }
+    }
+  }
+
+  @Test(
+    "chooses the partition that its partitioner's function tells, the Java client's by default",
+    arguments: Named.allCases)
+  func partitions(named: Named) throws {
     var generator = SeededGenerator(seed: 11)
     let keys = (0..<500).map { _ in
       String(
@@ -35,7 +51,8 @@ struct ProducerTests {
           UInt8.random(in: 32...126, using: &generator)
         }, as: UTF8.self)
     }
-    let producer = try Producer(cluster.configuration())
+    let property = named == .byDefault ? [] : [(name: "partitioner", value: named.rawValue)]
+    let producer = try Producer(cluster.configuration(property))
     let topic = try producer.topic("events")
     for key in keys { try producer.send(topic, key: key, value: "v") }
     try producer.flush(timeout_ms: 10_000)
@@ -43,7 +60,7 @@ struct ProducerTests {
     #expect(records.count == keys.count)
     for record in records {
       let key = Array((record.key ?? "").utf8)
-      #expect(key.withUnsafeBytes { murmur2Partition($0, count: 8) } == record.partition)
+      #expect(key.withUnsafeBytes { named.partition($0, 8) } == record.partition)
     }
     #expect(Set(records.map(\.partition)).count == 8)
   }

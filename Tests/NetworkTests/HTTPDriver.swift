@@ -28,6 +28,7 @@ struct HTTPDriver: ~Copyable {
       case .partial:
         isPartial = true
         return
+      case .deferred: return
       case .complete: if pending.isEmpty { return }
       }
     }

@@ -1,3 +1,4 @@
+import Bytes
 import InterestModel
 import InterestStore
 import TestKit
@@ -102,7 +103,22 @@ struct IdentityTests {
     #expect(try store.generation.state(of: "u") == fixture.state(of: [.at(1)]))
   }
 
-  @Test("a user's partition is the Java client's, 0 for files, and any where keys say nothing")
+  @Test("of a user on a wrong partition it is told which other partitioner puts it there, if one does")
+  func misplaced() {
+    for number in 0..<100 {
+      withBytes("user \(number)") { id in
+        for partition: UInt16 in 0..<8 {
+          let isCRC = crc32Partition(id, count: 8) == partition
+          let isFNV = fnv1aPartition(id, count: 8) == partition
+          #expect(
+            Partitioner.murmur2.other(placing: id, on: partition, of: 8) == (isCRC ? .crc32 : isFNV ? .fnv1a : nil))
+          #expect(Partitioner.crc32.other(placing: id, on: partition, of: 8) != .crc32)
+        }
+      }
+    }
+  }
+
+  @Test("a user's partition is the producers', 0 for files, and any where keys say nothing")
   func partitions() {
     let ids: [(String, Int)] = [("21", -973_932_308), ("foobar", -790_332_482), ("abc", 479_470_107)]
     for (id, hash) in ids {
@@ -114,6 +130,10 @@ struct IdentityTests {
           }
           let expected = UInt16((hash & 0x7fff_ffff) % count)
           #expect(partitions(.murmur2) == expected..<expected + 1)
+          let crc = UInt16(crc32Partition(id, count: Int32(count)))
+          #expect(partitions(.crc32) == crc..<crc + 1)
+          let fnv = UInt16(fnv1aPartition(id, count: Int32(count)))
+          #expect(partitions(.fnv1a) == fnv..<fnv + 1)
           #expect(partitions(.none) == 0..<UInt16(count))
         }
         #expect(StateSource.files.partitions(of: id) == 0..<1)

@@ -1,0 +1,156 @@
+import Bytes
+import Network
+
+/// What requests to other instances may use, per loop.
+public struct HTTPClientLimits: Sendable {
+  /// Requests under way.
+  public var exchanges = 256
+  /// Connections to one server, idle ones included.
+  public var connectionsPerServer = 64
+  /// A connection without a request is closed after this: sooner than servers do it.
+  public var idle_ms = 15_000
+  /// A reply's body.
+  public var reply_bytes = 32 << 20
+  /// Bodies of all replies under way.
+  public var total_bytes = 64 << 20
+
+  public init() {}
+}
+
+/// Why a request has no reply.
+public enum HTTPClientFailure: Error, Equatable {
+  /// As many requests, connections or bytes are under way as may be: none was sent.
+  case busy
+  /// It does not accept a connection, or ended or broke it.
+  case unreachable(String)
+  case timedOut
+  /// What it sent is no reply of interestd's.
+  case malformed(String)
+  /// Its reply would have so many bytes.
+  case tooLong(Int)
+}
+
+/// HTTP/1.1 to other interestd instances, on a loop's thread: GETs over kept connections, one at a time on each. Nothing blocks.
+public final class HTTPClient {
+  /// Called once, on the loop's thread, after `get` has returned.
+  public typealias Completion = (Result<HTTPReply, HTTPClientFailure>) -> Void
+
+  let limits: HTTPClientLimits
+  private let dialer: Dialer
+  private var servers: [String: Server] = [:]
+  private(set) var exchanges = 0
+  /// Of `limits.total_bytes`, what replies under way have not taken.
+  var free_bytes: Int
+
+  private struct Server {
+    /// The last one used is used next, so that those too many come to their idle time.
+    var idle: [ClientConnection] = []
+    /// The idle ones too.
+    var open: [ClientConnection] = []
+  }
+
+  public init(_ dialer: Dialer, limits: HTTPClientLimits = HTTPClientLimits()) {
+    self.dialer = dialer
+    self.limits = limits
+    free_bytes = limits.total_bytes
+  }
+
+  deinit { for server in servers.values { for connection in server.open { connection.abandon() } } }
+
+  /// Sends a GET.
+  ///
+  /// - Parameters:
+  ///   - host: `host:port`, as the Host field has it; connections are kept by it.
+  ///   - target: Path and query, escaped.
+  ///   - fields: More header fields; values without control bytes.
+  /// - Returns: To be canceled where the reply is not wanted any more.
+  public func get(
+    _ address: SocketAddress, host: String, target: UnsafeRawBufferPointer, fields: [(StaticString, String)] = [],
+    within_ms: Int, _ completion: @escaping Completion
+  ) throws(HTTPClientFailure) -> HTTPExchange {
+    guard exchanges < limits.exchanges, free_bytes > 0 else { throw .busy }
+    let exchange = HTTPExchange(address: address, host: host, completion)
+    exchange.write(target, fields)
+    let connection: ClientConnection
+    if let idle = servers[host]?.idle.popLast() { connection = idle } else { connection = try connect(address, host) }
+    exchanges += 1
+    connection.begin(exchange, within_ms: within_ms)
+    return exchange
+  }
+
+  /// Nothing is heard of the exchange any more.
+  public func cancel(_ exchange: HTTPExchange) {
+    guard let connection = exchange.connection else { return }
+    connection.close()
+    finish(connection, exchange)
+  }
+
+  /// The one place where connections to other instances are made.
+  private func connect(_ address: SocketAddress, _ host: String) throws(HTTPClientFailure) -> ClientConnection {
+    guard (servers[host]?.open.count ?? 0) < limits.connectionsPerServer else { throw .busy }
+    let handler = ClientConnection(client: self, host: host)
+    do throws(NetworkError) {
+      handler.connection = try dialer.dial(address, handler)
+    } catch { throw .unreachable(error.description) }
+    servers[host, default: Server()].open.append(handler)
+    return handler
+  }
+
+  // MARK: What connections report
+
+  /// A reused connection was ended before a reply began: its server had closed it meanwhile. False where another cannot be had.
+  func retry(_ exchange: HTTPExchange, within_ms: Int) -> Bool {
+    guard let connection = try? connect(exchange.address, exchange.host) else { return false }
+    connection.begin(exchange, within_ms: within_ms)
+    return true
+  }
+
+  /// The connection can be used again.
+  func rest(_ connection: ClientConnection) { servers[connection.host]?.idle.append(connection) }
+
+  /// The connection is closed.
+  func drop(_ connection: ClientConnection) {
+    guard var server = servers[connection.host] else { return }
+    server.open.removeAll { $0 === connection }
+    server.idle.removeAll { $0 === connection }
+    servers[connection.host] = server.open.isEmpty ? nil : server
+  }
+
+  /// The exchange has ended, whatever became of it.
+  func finish(_ connection: ClientConnection, _ exchange: HTTPExchange) {
+    exchange.connection = nil
+    exchanges -= 1
+  }
+}
+
+/// A request under way, and who waits for its reply.
+public final class HTTPExchange {
+  let address: SocketAddress
+  let host: String
+  let completion: HTTPClient.Completion
+  private(set) var request = ByteBuffer(capacity: 512)
+  /// While it is under way.
+  var connection: ClientConnection?
+  var isRetried = false
+
+  init(address: SocketAddress, host: String, _ completion: @escaping HTTPClient.Completion) {
+    self.address = address
+    self.host = host
+    self.completion = completion
+  }
+
+  /// The one place where requests to other instances are written.
+  func write(_ target: UnsafeRawBufferPointer, _ fields: [(StaticString, String)]) {
+    request.append("GET ")
+    request.append(target)
+    request.append(" HTTP/1.1\r\nHost: ")
+    request.append(host)
+    for (name, value) in fields {
+      request.append("\r\n")
+      request.append(name)
+      request.append(": ")
+      request.append(value)
+    }
+    request.append("\r\n\r\n")
+  }
+}

@@ -1,0 +1,24 @@
+import Bytes
+
+/// An answer of another interestd instance.
+public final class HTTPReply {
+  public internal(set) var status = HTTPStatus.ok
+  /// One of the types that interestd answers with.
+  public internal(set) var contentType = HTTPResponse.json
+  public internal(set) var retryAfter_s: Int?
+  var body = ByteBuffer(capacity: 16)
+
+  init() {}
+
+  public var bodyBytes: UnsafeRawBufferPointer { body.bytes }
+}
+
+extension HTTPResponse {
+  /// Passes an answer on: its status, type, body and time to come again. The reply's body is gone then.
+  public mutating func pass(on reply: HTTPReply) {
+    status = reply.status
+    contentType = reply.contentType
+    swap(&body, &reply.body)
+    if let seconds = reply.retryAfter_s { setHeader("Retry-After", String(seconds)) }
+  }
+}
