@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import shutil
 import signal
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from .processes import Failure, finish, start
+from .processes import Failure, finish, run, start
 
 # An instance has to end within so many seconds of SIGTERM, whatever the brokers do.
 STOP_S = 20
@@ -64,7 +65,7 @@ class Instance:
         code = self.process.poll()
         if code is None:
             if self.stopping_until and time.monotonic() > self.stopping_until:
-                raise Failure(f"{self.name} did not end within {STOP_S} s of SIGTERM: {self.tail()}")
+                raise Failure(f"{self.name} did not end within {STOP_S} s of SIGTERM; {self.save_stacks()}: {self.tail()}")
             return
         finish(self.process, 1, self.name)
         was_asked = self.stopping_until is not None
@@ -83,6 +84,15 @@ class Instance:
             time.sleep(0.02)
         if not self.is_up:
             self.start()
+
+    def save_stacks(self):
+        """What each thread is in, where there is a debugger to tell."""
+        if not shutil.which("gdb"):
+            return "no gdb tells where"
+        path = f"{self.directory}/stacks"
+        with open(path, "wb") as file:
+            run(["gdb", "--batch", "-p", self.process.pid, "-ex", "thread apply all backtrace"], 60, output=file)
+        return f"where it is: {path}"
 
     def tail(self):
         with open(self.log, "rb") as log:
