@@ -8,7 +8,12 @@ let sanitized = Context.environment["INTERESTD_SANITIZED"] != nil
 /// here would tell an old one.)
 let commit = Context.environment["INTERESTD_COMMIT"] ?? "development build"
 
-let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+/// `Ops/fuzz` sets this: the package is then the modules and the fuzz targets, and modules show what is internal.
+let fuzzed = Context.environment["INTERESTD_FUZZ"] != nil
+/// With `--sanitize fuzzer --sanitize address`, of which the compiler alone would hear but the last. Assertions stay on.
+let fuzzing = ["-sanitize=fuzzer,address", "-enable-testing", "-assert-config", "Debug"]
+
+let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)] + (fuzzed ? [.unsafeFlags(fuzzing)] : [])
 let cxx: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
 let systemLibraries: [Target] = [
@@ -98,9 +103,31 @@ let testTargets: [Target] = [
   tests("EndToEndTests", ["Bytes", "Kafka"]),
 ]
 
+/// libFuzzer has `main`: a target is a library with one function.
+func fuzzTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies + ["FuzzKit"], path: "Tests/Fuzz/\(name)",
+    swiftSettings: swift + [.unsafeFlags(["-parse-as-library"])],
+    linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
+}
+
+let fuzzTargets: [Target] = [
+  .target(
+    name: "FuzzKit", dependencies: ["Bytes", "InterestModel", "InterestCodec"], path: "Tests/Fuzz/FuzzKit",
+    swiftSettings: swift),
+  fuzzTarget("FuzzJSON", ["InterestCodec"]),
+  fuzzTarget("FuzzProtobuf", ["InterestCodec"]),
+  fuzzTarget("FuzzConfluent", ["InterestCodec"]),
+  fuzzTarget("FuzzState", ["Bytes", "InterestModel", "InterestCodec"]),
+  fuzzTarget("FuzzKeys", ["InterestModel", "InterestStore"]),
+  fuzzTarget("FuzzHTTP", ["Bytes", "Network", "HTTP"]),
+]
+
+let daemonTargets = systemLibraries + wrappers + sanitizerTargets + modules + [executable] + testTargets
+
 let package = Package(
   name: "interestd",
-  products: [.executable(name: "interestd", targets: ["interestd"])],
-  targets: systemLibraries + wrappers + sanitizerTargets + modules + [executable] + testTargets,
+  products: fuzzed ? [] : [.executable(name: "interestd", targets: ["interestd"])],
+  targets: fuzzed ? systemLibraries + wrappers + modules + fuzzTargets : daemonTargets,
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17)
