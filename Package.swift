@@ -8,7 +8,12 @@ let sanitized = Context.environment["INTERESTD_SANITIZED"] != nil
 /// here would tell an old one.)
 let commit = Context.environment["INTERESTD_COMMIT"] ?? "development build"
 
-let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+/// `Ops/fuzz` sets this: the package is then the modules and the fuzz targets, and modules show what is internal.
+let fuzzed = Context.environment["INTERESTD_FUZZ"] != nil
+/// With `--sanitize fuzzer --sanitize address`, of which the compiler alone would hear but the last. Assertions stay on.
+let fuzzing = ["-sanitize=fuzzer,address", "-enable-testing", "-assert-config", "Debug"]
+
+let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)] + (fuzzed ? [.unsafeFlags(fuzzing)] : [])
 let cxx: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
 let systemLibraries: [Target] = [
@@ -41,6 +46,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// Lowest first: a target depends only on those above it.
 let modules: [Target] = [
   module("Threads"),
+  module("Failpoints"),
   module("Bytes", ["CXXHash", "CZlib"]),
   module("InterestModel", ["Bytes"]),
   module("InterestCodec", ["Bytes", "InterestModel", "CSimdJSON"]),
@@ -51,10 +57,14 @@ let modules: [Target] = [
   module("NearestName"),
   module("DaemonConfig", ["InterestModel", "NearestName", "CYAML"]),
   module("CommandLineArguments", ["NearestName"]),
-  module("InterestStore", ["Threads", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
+  module("InterestStore", ["Threads", "Failpoints", "Bytes", "InterestModel", "InterestCodec", "RocksDB"]),
   module("Lookup", ["Bytes", "InterestModel", "InterestCodec", "InterestStore"]),
   module(
-    "Ingest", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Kafka", "Inputs", "Telemetry"]),
+    "Ingest",
+    [
+      "Threads", "Failpoints", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Kafka", "Inputs",
+      "Telemetry",
+    ]),
   module("Network", ["Threads", "Bytes", "CNet"]),
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
@@ -65,9 +75,7 @@ let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Kafka",
-    "Network",
-    "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
+    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
@@ -92,12 +100,34 @@ let testTargets: [Target] = [
   tests("SimulationTests", ["Bytes", "InterestModel", "InterestCodec", "InterestStore", "Ingest", "Kafka", "RocksDB"]),
   tests("RoutingTests", ["Routing", "Kafka", "Network", "Telemetry", "Threads"]),
   tests("SynthTests", ["Synth", "Bytes", "InterestModel", "InterestCodec", "DaemonConfig"]),
-  tests("EndToEndTests", ["Kafka"]),
+  tests("EndToEndTests", ["Bytes", "Kafka"]),
 ]
+
+/// libFuzzer has `main`: a target is a library with one function.
+func fuzzTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies + ["FuzzKit"], path: "Tests/Fuzz/\(name)",
+    swiftSettings: swift + [.unsafeFlags(["-parse-as-library"])],
+    linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
+}
+
+let fuzzTargets: [Target] = [
+  .target(
+    name: "FuzzKit", dependencies: ["Bytes", "InterestModel", "InterestCodec"], path: "Tests/Fuzz/FuzzKit",
+    swiftSettings: swift),
+  fuzzTarget("FuzzJSON", ["InterestCodec"]),
+  fuzzTarget("FuzzProtobuf", ["InterestCodec"]),
+  fuzzTarget("FuzzConfluent", ["InterestCodec"]),
+  fuzzTarget("FuzzState", ["Bytes", "InterestModel", "InterestCodec"]),
+  fuzzTarget("FuzzKeys", ["InterestModel", "InterestStore"]),
+  fuzzTarget("FuzzHTTP", ["Bytes", "Network", "HTTP"]),
+]
+
+let daemonTargets = systemLibraries + wrappers + sanitizerTargets + modules + [executable] + testTargets
 
 let package = Package(
   name: "interestd",
-  products: [.executable(name: "interestd", targets: ["interestd"])],
-  targets: systemLibraries + wrappers + sanitizerTargets + modules + [executable] + testTargets,
+  products: fuzzed ? [] : [.executable(name: "interestd", targets: ["interestd"])],
+  targets: fuzzed ? systemLibraries + wrappers + modules + fuzzTargets : daemonTargets,
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17)

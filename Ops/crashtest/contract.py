@@ -1,6 +1,7 @@
 """The event contract (Schemas/interest/v1/behavior.proto, behavior.schema.json) in Python, apart from interestd's own code: a Kafka
 record is a behavior that counts, or bad. Nothing but the standard library."""
 
+import collections
 import csv
 import json
 import re
@@ -15,6 +16,13 @@ CANONICAL = re.compile(rb"^(0|[1-9][0-9]*)$")
 TYPE_LINE = re.compile(r"type:\s*([^\s,}]+)\s*,\s*code:\s*(\d+)\s*,\s*category:\s*(\w+)")
 FIELDS = {1: "user_id", 2: "shop_id", 3: "type", 4: "time_ms", 5: "dwell_ms", 6: "spend_micros", 7: "event_id", 8: "item_id"}
 TEXTS = {"user_id", "shop_id", "type", "event_id", "item_id"}
+
+
+ERASE = "$erase"
+
+# What a record that is good says. `behavior` is the total order's key of a kept behavior: (time_ms, shop, type, dwell_ms, spend_micros,
+# item), with feature ids and the type's code. An erasure has a user and nothing else.
+Said = collections.namedtuple("Said", "user is_erasure event_id shop behavior category")
 
 
 class Bad(Exception):
@@ -176,22 +184,49 @@ def _protobuf(value):
     return fields
 
 
+def _zigzag(value, at):
+    number, at = _varint(value, at)
+    return (number >> 1) ^ -(number & 1), at
+
+
+def _confluent(value):
+    """The fields behind a Confluent prefix: a zero byte, a schema id of four; for Protobuf also the path to the message."""
+    rest = value[5:]
+    if not rest:
+        raise Bad("prefix")
+    if rest[:1] == b"{":
+        return _json(rest)
+    count, at = _zigzag(rest, 0)
+    if not 0 <= count <= len(rest) - at:
+        raise Bad("prefix")
+    for _ in range(count):
+        index, at = _zigzag(rest, at)
+        if index < 0:
+            raise Bad("prefix")
+    return _protobuf(rest[at:])
+
+
 def decode(key, value, timestamp_ms, catalog):
-    """(user, shop id, sort key, category) of a record that counts; the sort key is the total order of kept behaviors. Raises `Bad`."""
+    """What a record that is good says. Raises `Bad`."""
     if not value:
         raise Bad("no value")
     if value[0] == 0:
-        raise Bad("a Confluent prefix: nothing here makes such records")
-    fields = _json(value) if value[:1] == b"{" else _protobuf(value)
-    user, shop = _text(fields, "user_id", 1), _text(fields, "shop_id", 1)
-    name, item = _text(fields, "type", 1), _text(fields, "item_id", 0)
-    _text(fields, "event_id", 0)
+        fields = _confluent(value)
+    else:
+        fields = _json(value) if value[:1] == b"{" else _protobuf(value)
+    name = _text(fields, "type", 1)
+    is_erasure = name == ERASE
+    user, shop = _text(fields, "user_id", 1), _text(fields, "shop_id", 0 if is_erasure else 1)
+    item, event_id = _text(fields, "item_id", 0), _text(fields, "event_id", 0)
     time_ms = _integer(fields, "time_ms", 1, min(MAXIMUM_TIME_MS, timestamp_ms + MAXIMUM_SKEW_MS))
     dwell_ms = _integer(fields, "dwell_ms", 0, 2**32 - 1)
     spend_micros = _integer(fields, "spend_micros", -(2**63), 2**63 - 1)
-    if time_ms == 0 or name not in catalog:
+    if time_ms == 0 or not (is_erasure or name in catalog):
         raise Bad("time or type")
     if key != user.encode():
         raise Bad("key")
+    if is_erasure:
+        return Said(user, True, "", "", None, None)
     code, category = catalog[name]
-    return user, shop, (time_ms, feature_id(shop), code, dwell_ms, spend_micros, feature_id(item)), category
+    behavior = (time_ms, feature_id(shop), code, dwell_ms, spend_micros, feature_id(item))
+    return Said(user, False, event_id, shop, behavior, category)

@@ -1,5 +1,5 @@
-"""A round: one broker, one topic, several instances of one group, and what is done to them. All that is chosen follows from the seed;
-how the processes meet it does not, so that a seed that failed once may need some tries to fail again."""
+"""A round: a topic of its own, several instances of one group, and what is done to them. All that is chosen follows from the seed; how
+the processes meet it does not, so that a seed that failed once may need some tries to fail again."""
 
 import collections
 import json
@@ -9,18 +9,24 @@ import re
 import threading
 import time
 
+from . import letters
 from .compare import Comparison
 from .contract import read_catalog, read_groups
-from .processes import Broker, Failure, Instance, kill_all, run
-from .topic import consumer_arguments, read_topic
+from .disturb import Disturbance
+from .features import FEATURES
+from .fold import DuplicateLimits
+from .instances import Instance
+from .processes import Failure, run
+from .publishers import Pieces, Publisher
+from .rdkafka import KafkaFailure, stable_ends
+from .topic import judge, read
 
 PARTITIONS = 8
-TOPIC, GROUP = "behaviors", "crash-test"
-SETTLE_S = 120
-LAG_S = 60
+SETTLE_S, LAG_S, ENDS_S = 120, 60, 60
+LOOKUPS = 60
 
-# What one round is to be.
-Plan = collections.namedtuple("Plan", "seed instances events seconds interestd kafka brokers directory")
+# What one round is to be; `cluster` is None where `brokers` are not ours.
+Plan = collections.namedtuple("Plan", "seed instances events seconds interestd kafka cluster brokers directory")
 
 
 class Round:
@@ -28,13 +34,11 @@ class Round:
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.counts = collections.Counter()
-        self.faults = []
-        self.events = self.bad = self.stale = self.users = 0
-        self.instances, self.broker = [], None
-        self.stopping = threading.Event()
-        self.publisher_failure = None
-        self.topic = TOPIC if plan.brokers is None else f"{TOPIC}-{plan.seed}-{os.getpid()}"
-        self.group = f"{GROUP}-{plan.seed}-{os.getpid()}"
+        self.faults, self.seconds = [], {}
+        self.events = self.bad = self.stale = self.users = self.duplicates = 0
+        self.instances, self.publishers, self.pieces = [], [], None
+        self.topic = f"behaviors-{plan.seed}-{os.getpid()}"
+        self.group = f"crash-test-{plan.seed}-{os.getpid()}"
 
     def path(self, name):
         return f"{self.plan.directory}/{name}"
@@ -45,188 +49,167 @@ class Round:
     def run(self):
         """Raises `Failure` where the round cannot be brought to its end; `faults` are what the comparison found."""
         try:
-            self.prepare()
-            publisher = threading.Thread(target=self.publish, name="publisher", daemon=True)
-            publisher.start()
-            try:
-                self.disturb()
-                publisher.join(180)
-                if publisher.is_alive():
-                    raise Failure("publishing did not end")
-            finally:
-                self.stopping.set()
-                if publisher.is_alive():
-                    kill_all()
-                    publisher.join(10)
-            if self.publisher_failure:
-                raise self.publisher_failure
-            ends = self.read_back()
-            owners = self.settle(ends)
-            self.wait_for_commits(ends)
-            self.stop_instances()
-            self.compare(owners)
+            self.timed("prepare", self.prepare)
+            self.disturb()
+            last = self.timed("publish last", self.publish_last)
+            reading = Reading(self, last)
+            ends = self.timed("ends", self.ends, self.topic)
+            comparison = self.timed("read", lambda: self.judge(reading.result()))
+            owners = self.timed("settle", self.settle, ends)
+            self.timed("commits", self.wait_for_commits, ends)
+            owners = self.timed("look up", self.look_up, comparison, ends)
+            self.timed("end", self.end_instances)
+            self.timed("compare", self.compare, comparison, owners)
         finally:
             self.clean_up()
+
+    def timed(self, name, work, *arguments):
+        begin = time.monotonic()
+        try:
+            return work(*arguments)
+        finally:
+            self.seconds[name] = round(time.monotonic() - begin, 1)
 
     # Before
 
     def prepare(self):
         plan, choose = self.plan, self.random
         os.makedirs(plan.directory)
-        if plan.brokers is None:
-            self.broker = Broker(plan.kafka, self.path("broker"))
-            for _ in self.broker.resume():
-                time.sleep(0.1)
-        self.brokers = plan.brokers or self.broker.address
-        create = ["--create", "--topic", self.topic, "--partitions", PARTITIONS, "--replication-factor", 1]
-        run([self.tool("kafka-topics"), "--bootstrap-server", self.brokers, *create], 60)
+        replicas = 1 if plan.cluster is None else min(plan.cluster.count, 3)
+        create = ["--create", "--topic", self.topic, "--partitions", PARTITIONS, "--replication-factor", replicas]
+        create += ["--config", f"min.insync.replicas={min(replicas, 2)}"]
+        run([self.tool("kafka-topics"), "--bootstrap-server", plan.brokers, *create], 60)
         self.kept = choose.choice([1, 3, 32])
-        self.make_pieces(choose)
+        self.limits = DuplicateLimits(choose.choice([100, 1000, 1_000_000]), choose.choice([300, 3000, 3_600_000]))
+        self.has_dead_topic = FEATURES["dead_topic"] and choose.random() < 0.8
+        self.users, self.shops = choose.choice([50, 800, 5000]), choose.choice([200, 5000])
+        self.make_files()
+        self.make_instances()
+        self.make_publishers()
+
+    def make_files(self):
+        """The cluster map and the configuration that all share."""
+        sizes = ["--events", 1, "--users", self.users, "--shops", self.shops, "--group-count", 64, "--seed", self.plan.seed]
+        files = ["--cluster-map-out", self.path("groups.csv"), "--config-out", self.path("behaviors.yaml")]
+        run([self.plan.interestd, "synth", *sizes, *files, "--out", self.path("unused.jsonl")], 60)
         with open(self.path("behaviors.yaml"), "a", encoding="utf-8") as file:
             file.write("\nkafka:\n  properties:\n    session.timeout.ms: 3000\n    heartbeat.interval.ms: 500\n")
-        environment = {
+        self.catalog, self.groups = read_catalog(self.path("behaviors.yaml")), read_groups(self.path("groups.csv"))
+
+    def make_instances(self):
+        plan, choose = self.plan, self.random
+        self.environment = {
             "INTERESTD_BUFFER__EVENTS": str(choose.choice([1024, 3000, 20_000])),
             "INTERESTD_BUFFER__AGE_MS": str(choose.choice([50, 300, 2000])),
             "INTERESTD_STATE__KEPT_BEHAVIORS": str(self.kept),
         }
-        command = [
-            plan.interestd, "run", "--config", self.path("behaviors.yaml"), "--brokers", self.brokers, "--topic", self.topic,
+        if FEATURES["duplicates"]:
+            self.environment["INTERESTD_DUPLICATES__OFFSETS"] = str(self.limits.offsets)
+            self.environment["INTERESTD_DUPLICATES__TIME_MS"] = str(self.limits.time_ms)
+        else:
+            self.limits = DuplicateLimits(0, 0)
+        if FEATURES["dead_topic"]:
+            self.environment["INTERESTD_DEAD_LETTERS__TO"] = "topic" if self.has_dead_topic else "file"
+        self.command = [
+            plan.interestd, "run", "--config", self.path("behaviors.yaml"), "--brokers", plan.brokers, "--topic", self.topic,
             "--group", self.group, "--cluster-map", self.path("groups.csv"),
         ]
-        for number in range(plan.instances):
-            self.instances.append(Instance(f"instance-{number}", self.path(f"instance-{number}"), command, environment))
+        for _ in range(plan.instances):
+            self.make_instance()
 
-    def make_pieces(self, choose):
-        """Behaviors in files, late and repeated ones among them; beside those, calls of `interestd synth` that publish bad records too,
-        which `interestd produce` refuses to send."""
-        count = choose.randint(8, 14)
-        self.pieces = []
-        users, shops = choose.choice([50, 800, 5000]), choose.choice([200, 5000])
-        # The cluster map and the configuration that all pieces share.
-        sizes = ["--events", 1, "--users", users, "--shops", shops, "--group-count", 64, "--seed", self.plan.seed]
-        files = ["--cluster-map-out", self.path("groups.csv"), "--config-out", self.path("behaviors.yaml")]
-        run([self.plan.interestd, "synth", *sizes, *files, "--out", self.path("unused.jsonl")], 60)
-        # Each call writes those of its own seed too, which nobody reads.
+    def make_instance(self):
+        name = f"instance-{len(self.instances)}"
+        self.instances.append(Instance(name, self.path(name), self.command, self.environment))
+
+    def make_publishers(self):
+        """A third of the records each: a plain producer, a transactional one, interestd's own commands."""
+        plan = self.plan
+        records = {
+            "brokers": plan.brokers, "topic": self.topic, "partitions": PARTITIONS, "users": self.users,
+            "shops": sorted(self.groups)[:500], "types": sorted(self.catalog), "erasures": FEATURES["erasures"],
+            "window": [self.limits.offsets, self.limits.time_ms], "skewed": self.random.random() < 0.3,
+            "records": plan.events // 3, "seconds": plan.seconds,
+        }
+        for number, transactional in enumerate((False, True)):
+            name = f"{'transactional' if transactional else 'plain'}-{self.topic}"
+            own = {"name": name, "transactional": transactional, "seed": plan.seed * 1000 + number * 500}
+            self.publishers.append(Publisher(records | own, self.path("producers.log"), self.counts))
+
+    def make_pieces(self):
+        """Calls of `interestd synth` that publish bad records too, and of `interestd produce`, which refuses those."""
+        plan, choose = self.plan, self.random
+        count = choose.randint(3, 5)
         unused = ["--cluster-map-out", self.path("unused.csv"), "--config-out", self.path("unused.yaml")]
+        pieces = []
         for number in range(count):
             synth = [
-                self.plan.interestd, "synth", "--events", max(self.plan.events // count, 1), "--users", users, "--shops", shops,
-                "--group-count", 64, "--seed", self.plan.seed * 1000 + number, "--late-share", 0.1, "--duplicate-share", 0.05,
+                plan.interestd, "synth", "--events", max(plan.events // 3 // count, 1), "--users", self.users, "--shops", self.shops,
+                "--group-count", 64, "--seed", plan.seed * 1000 + number, "--late-share", 0.1, "--duplicate-share", 0.05,
             ]
             form = choose.choice(["json", "protobuf"])
             if choose.random() < 0.5:
                 file = self.path(f"piece-{number}." + ("jsonl" if choose.random() < 0.5 else "binpb"))
                 run([*synth, "--out", file, *unused], 60)
-                command = [self.plan.interestd, "produce", "--format", form, file]
+                command = [plan.interestd, "produce", "--format", form, file]
             else:
                 command = [*synth, "--bad-share", choose.choice([0.01, 0.2]), "--format", form, *unused]
-            pause_s = choose.uniform(0, 2 * self.plan.seconds / count)
-            self.pieces.append((pause_s, [*command, "--brokers", self.brokers, "--topic", self.topic]))
+            pause_s = choose.uniform(0, 1.5 * plan.seconds / count)
+            pieces.append((pause_s, [*command, "--brokers", plan.brokers, "--topic", self.topic]))
+        return pieces
 
     # During
 
-    def publish(self):
-        """The publisher's thread. A piece that a broker's end broke off is sent again: what counts is what the topic holds."""
-        try:
-            for pause_s, command in self.pieces:
-                if self.stopping.wait(pause_s):
-                    return
-                for attempt in range(5):
-                    try:
-                        run(command, 150)
-                        break
-                    except Failure as failure:
-                        self.counts["publishing repeated"] += 1
-                        if attempt == 4 or self.stopping.wait(1):
-                            raise failure
-        except Failure as failure:
-            self.publisher_failure = failure
-
     def disturb(self):
-        """The main thread: does to the instances what the seed says, for so many seconds."""
+        plan = self.plan
+        self.pieces = Pieces(self.make_pieces(), self.counts)
+        for publisher in self.publishers:
+            publisher.start()
+        disturbance = Disturbance(
+            self.random, plan.seconds, self.instances, self.make_instance, plan.cluster, self.publishers, self.counts)
+        self.timed("disturb", disturbance.run)
+        for publisher in self.publishers:
+            self.timed(f"stop {publisher.plan['name'].split('-')[0]}", publisher.stop)
+        self.timed("pieces", self.pieces.join)
+
+    def publish_last(self):
         choose = self.random
-        begin = time.monotonic()
-        end = begin + self.plan.seconds
-        restart_at = begin + self.plan.seconds * choose.uniform(0.3, 0.7) if self.broker else None
-        due = {}  # instance -> when it is started again
-        for number, instance in enumerate(self.instances):
-            due[instance] = begin + (choose.uniform(0, self.plan.seconds / 2) if number and number + 1 == len(self.instances) else 0)
-        act_at = begin + choose.uniform(1, 4)
-        restart = self.restart_broker(choose.random() < 0.5, choose.uniform(0, 3)) if self.broker else iter(())
-        is_restarting = False
-        while (now := time.monotonic()) < end or is_restarting:
-            for instance in self.instances:
-                instance.check()
-                if not instance.is_up and now >= due.get(instance, now):
-                    instance.start()
-                    due.pop(instance, None)
-                if instance.paused_until and now >= instance.paused_until:
-                    instance.unpause()
-            if restart_at and now >= restart_at:
-                is_restarting = next(restart, "done") != "done"
-            if now >= act_at:
-                self.act(choose, due)
-                act_at = now + choose.uniform(0.2, 3)
-            time.sleep(0.02)
-        for instance in self.instances:
-            instance.settle()
-
-    def act(self, choose, due):
-        instance = choose.choice(self.instances)
-        action = choose.choices(["kill", "stop", "pause"], [6, 2, 2])[0]
-        down_s = choose.choice([0, choose.uniform(0, 2), choose.uniform(3, 7)])
-        if not instance.is_up or action != "kill" and (instance.paused_until or instance.stopping_until):
-            return
-        due[instance] = time.monotonic() + down_s
-        if action == "kill":
-            instance.kill()
-        elif action == "stop":
-            instance.terminate()
-        else:
-            instance.pause(choose.uniform(0.5, 6))
-        self.counts[action + "s"] += 1
-
-    def restart_broker(self, kill, down_s):
-        """A generator that goes on each time it is asked, so that instances are disturbed meanwhile."""
-        self.counts["broker kills" if kill else "broker stops"] += 1
-        yield from self.broker.stop(kill)
-        up_at = time.monotonic() + down_s
-        while time.monotonic() < up_at:
-            yield
-        yield from self.broker.resume()
+        changes = {"last_is_bad": choose.random() < 0.3, "aborts_last": choose.random() < 0.5}
+        return choose.choice(self.publishers).publish_last(**changes).encode()
 
     # After
 
-    def read_back(self):
-        """Reads the whole topic by Kafka's own tools. Returns the ends of the partitions' logs."""
-        offsets = run([self.tool("kafka-get-offsets"), "--bootstrap-server", self.brokers, "--topic", self.topic], 60).decode()
-        ends = {int(p): int(end) for p, end in re.findall(rf"^{re.escape(self.topic)}:(\d+):(\d+)$", offsets, re.M)}
-        if len(ends) != PARTITIONS:
-            raise Failure(f"kafka-get-offsets tells {ends}")
-        arguments = consumer_arguments(self.brokers, self.topic, sum(ends.values()))
-        with open(self.path("topic.txt"), "wb") as file:
-            run([self.tool("kafka-console-consumer"), *arguments], 180, output=file)
-        return ends
+    def ends(self, topic):
+        try:
+            return dict(enumerate(stable_ends(self.plan.brokers, topic, PARTITIONS, ENDS_S)))
+        except KafkaFailure as failure:
+            raise Failure(f"the ends of {topic} are not known: {failure}") from failure
 
     def settle(self, ends):
         """Waits until each partition has one owner, live and applied and durable to the end. Returns instance -> its partitions."""
         deadline = time.monotonic() + SETTLE_S
-        seen = []
+        whole = {number: {"state": "live", "applied": end, "durable": end, "end": end} for number, end in ends.items()}
+        seen = {}
         while time.monotonic() < deadline:
-            seen = []
+            seen = {}
             for instance in self.instances:
                 instance.check()
-                seen.append(instance.partitions())
-            owned = sorted(number for partitions in seen for number in partitions)
-            whole = {number: {"state": "live", "applied": end, "durable": end, "end": end} for number, end in ends.items()}
-            if owned == sorted(ends) and all(partitions[number] == whole[number] for partitions in seen for number in partitions):
-                return [set(partitions) for partitions in seen]
-            time.sleep(0.3)
-        raise Failure(f"the group did not settle within {SETTLE_S} s: ends {ends}, instances {seen}")
+                if not instance.is_gone:
+                    seen[instance] = instance.partitions()
+            owned = sorted(number for partitions in seen.values() for number in partitions)
+            # While a member has nothing it has not joined yet: there are more partitions than members.
+            if owned == sorted(ends) and all(seen.values()) and self.are(seen, whole):
+                return {instance: set(partitions) for instance, partitions in seen.items()}
+            time.sleep(0.1)
+        told = {instance.name: partitions for instance, partitions in seen.items()}
+        raise Failure(f"the group did not settle within {SETTLE_S} s: ends {ends}, instances {told}")
+
+    @staticmethod
+    def are(seen, whole):
+        return all(found[number] == whole[number] for found in seen.values() for number in found)
 
     def wait_for_commits(self, ends):
         """The group's own report: committed up to the end, everywhere."""
-        describe = ["--bootstrap-server", self.brokers, "--describe", "--group", self.group]
+        describe = ["--bootstrap-server", self.plan.brokers, "--describe", "--group", self.group]
         deadline = time.monotonic() + LAG_S
         committed = {}
         while time.monotonic() < deadline:
@@ -236,34 +219,123 @@ class Round:
                 return
         raise Failure(f"offsets are not committed to the end within {LAG_S} s: {committed}, not {ends}")
 
-    def stop_instances(self):
-        for instance in self.instances:
-            instance.terminate()
+    def judge(self, logs):
+        self.log = judge(logs, self.catalog, self.groups)
+        comparison = Comparison(self.log, self.catalog, self.kept, self.limits)
+        self.faults = comparison.faults
+        self.events = sum(len(log.good) for log in self.log)
+        self.bad = sum(len(log.bad) for log in self.log)
+        self.duplicates = comparison.duplicates
+        self.counts["erasures"] += sum(record.said.is_erasure for log in self.log for record in log.good)
+        return comparison
+
+    def look_up(self, comparison, ends):
+        """Some users, of the owners of their partitions and of whoever else is there. Returns instance -> its partitions, as they were all
+        the while."""
+        users = sorted({record.said.user for log in self.log for record in log.good})
+        users = self.random.sample(users, min(LOOKUPS, len(users)))
+        for _ in range(5):
+            owners, found = self.settle(ends), comparison.copy()
+            for user in users:
+                self.look_up_user(found, owners, user)
+            if owners == self.settle(ends):
+                comparison.faults += found.faults
+                return owners
+        raise Failure(f"partitions move on: last {self.named(owners)}")
+
+    def look_up_user(self, comparison, owners, user):
+        number = comparison.partition(user)
+        owner = next(instance for instance, partitions in owners.items() if number in partitions)
+        for instance in {owner, self.random.choice(list(owners))}:
+            try:
+                comparison.lookup(instance.name, user, instance.lookup(user))
+            except OSError as error:
+                if instance is owner or FEATURES["forwarding"]:
+                    comparison.fault(f"{instance.name}, lookup", f"user {user} of partition {number}: {error}")
+
+    @staticmethod
+    def named(owners):
+        return {instance.name: sorted(partitions) for instance, partitions in owners.items()}
+
+    def end_instances(self):
+        """All at once. Killed, they keep what the group had given them."""
+        self.are_killed = self.random.random() < 0.5
+        up = [instance for instance in self.instances if instance.is_up]
+        for instance in up:
+            if self.are_killed:
+                instance.kill()
+            else:
+                instance.terminate()
         for instance in self.instances:
             while instance.is_up:
                 instance.check()
                 time.sleep(0.02)
             self.counts["rebalances"] += instance.count("message=\"partitions assigned\"")
 
-    def compare(self, owners):
-        catalog = read_catalog(self.path("behaviors.yaml"))
-        topic = read_topic(self.path("topic.txt"), PARTITIONS, catalog, read_groups(self.path("groups.csv")))
-        self.events = sum(len(partition.good) for partition in topic)
-        self.bad = sum(len(partition.bad) for partition in topic)
-        comparison = Comparison(topic, catalog, self.kept)
-        for instance, owned in zip(self.instances, owners):
-            dump = f"{instance.directory}/dump.jsonl"
-            with open(dump, "wb") as file:
-                run([self.plan.interestd, "dump", "--state", instance.state], 60, output=file)
-            comparison.instance(instance.name, dump, f"{instance.state}/dead-letters.jsonl", owned)
-        self.faults, self.stale, self.users = comparison.faults, comparison.stale_partitions, comparison.checked_users
+    def compare(self, comparison, owners):
+        for instance in self.instances:
+            owned = owners.get(instance, set())
+            if not os.path.exists(instance.state):
+                continue
+            whole = self.dump(instance, "--all-partitions") if FEATURES["owned_dump"] else self.dump(instance)
+            is_told = FEATURES["owned_dump"] and self.are_killed and instance in owners
+            comparison.instance(instance.name, whole, self.dump(instance) if is_told else None, owned)
+            if not self.has_dead_topic:
+                letters.check_file(f"{instance.state}/dead-letters.jsonl", instance.name, self.log, owned, comparison.fault)
+        if self.has_dead_topic:
+            self.compare_letters(comparison)
+        self.stale, self.users = comparison.stale_partitions, comparison.checked_users
         with open(self.path("outcome.json"), "w", encoding="utf-8") as file:
-            json.dump({"owners": [sorted(owned) for owned in owners], "kept": self.kept, "faults": self.faults}, file, indent=1)
+            outcome = {"owners": self.named(owners), "kept": self.kept, "limits": self.limits, "environment": self.environment}
+            outcome |= {"seconds": self.seconds, "faults": self.faults}
+            json.dump(outcome, file, indent=1)
+
+    def dump(self, instance, *flags):
+        path = f"{instance.directory}/dump{len(flags)}.jsonl"
+        with open(path, "wb") as file:
+            run([self.plan.interestd, "dump", "--state", instance.state, *flags], 60, output=file)
+        return path
+
+    def compare_letters(self, comparison):
+        dead = f"{self.topic}.dead"
+        ends = self.ends(dead)
+        found = read(
+            self.tool("kafka-console-consumer"), self.plan.brokers, dead, PARTITIONS,
+            lambda number, record: ends[number] == (0 if record is None else record.offset + 1), self.path("dead.txt"))
+        again = letters.check_topic(found, self.topic, self.log, comparison.fault)
+        self.counts["letters repeated"] += again
 
     def clean_up(self):
+        if self.pieces:
+            self.pieces.stop()
+        for publisher in self.publishers:
+            publisher.kill()
         for instance in self.instances:
             if instance.is_up:
                 instance.kill()
-        if self.broker and self.broker.process.poll() is None:
-            for _ in self.broker.stop(kill=True):
-                time.sleep(0.02)
+
+
+class Reading:
+    """Reads the topic up to its last records while other things go on."""
+
+    def __init__(self, whole, last):
+        self.failure = self.logs = None
+
+        def is_last(_number, record):
+            return record is not None and record.value is not None and last in record.value
+
+        def work():
+            try:
+                self.logs = read(
+                    whole.tool("kafka-console-consumer"), whole.plan.brokers, whole.topic, PARTITIONS, is_last, whole.path("topic.txt"))
+            except Failure as failure:
+                self.failure = failure
+
+        self.thread = threading.Thread(target=work, name="reading", daemon=True)
+        self.thread.start()
+
+    def result(self):
+        self.thread.join()
+        if self.failure:
+            raise self.failure
+        return self.logs

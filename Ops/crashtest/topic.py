@@ -1,36 +1,31 @@
-"""The topic as Kafka itself tells it, by its console consumer: the truth that states are compared with."""
+"""A topic as Kafka itself tells it, by its console consumer: the truth that states are compared with. Only what is committed counts."""
 
 import collections
 import re
+import subprocess
+import threading
+import time
 
 from .contract import Bad, decode
+from .processes import Failure, finish, start
 
 BYTES = "org.apache.kafka.common.serialization.BytesDeserializer"
-# What the consumer prints for null; nothing in the topic is like it.
+# What the consumer prints for null; nothing in a topic is like it.
 NULL = "null-of-crash-test"
 ESCAPE = re.compile(rb"\\x([0-9A-F]{2})")
+READ_S = 90
 
-# A record that counts: its place, whose it is, and what is folded of it.
-Good = collections.namedtuple("Good", "offset user group behavior category")
-# One that does not, as it came.
-Poor = collections.namedtuple("Poor", "offset key value timestamp_ms reason")
+# A record as it lies in the log; `headers` as the consumer prints them.
+Raw = collections.namedtuple("Raw", "offset timestamp_ms headers key value")
+# A good one: what it says, and the group of its shop.
+Good = collections.namedtuple("Good", "offset timestamp_ms said group")
 
 
-class Partition:
+class Log:
+    """A partition: good and bad records, each in the order of offsets."""
+
     def __init__(self):
-        self.good, self.bad, self.end = [], [], 0
-
-
-def consumer_arguments(brokers, topic, records):
-    """Of kafka-console-consumer.sh: prints each record on a line, all bytes that do not print escaped."""
-    arguments = ["--bootstrap-server", brokers, "--topic", topic, "--from-beginning", "--max-messages", str(records)]
-    properties = {
-        "print.timestamp": "true", "print.partition": "true", "print.offset": "true", "print.key": "true", "print.value": "true",
-        "key.deserializer": BYTES, "value.deserializer": BYTES, "key.separator": "\t", "null.literal": NULL,
-    }
-    for name, value in properties.items():
-        arguments += ["--property", f"{name}={value}"]
-    return arguments + ["--timeout-ms", "30000"]
+        self.good, self.bad = [], []
 
 
 def _bytes(text):
@@ -39,24 +34,59 @@ def _bytes(text):
     return ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text)
 
 
-def read_topic(path, partitions, catalog, groups):
-    """What the console consumer printed, by partition and in the order of offsets."""
-    records = [[] for _ in range(partitions)]
-    with open(path, "rb") as file:
-        for line in file:
-            time, partition, offset, key, value = line.rstrip(b"\n").split(b"\t")
+def _command(tool, brokers, topic):
+    command = [tool, "--bootstrap-server", brokers, "--topic", topic, "--from-beginning", "--isolation-level", "read_committed"]
+    properties = {
+        "print.timestamp": "true", "print.partition": "true", "print.offset": "true", "print.headers": "true", "print.key": "true",
+        "print.value": "true", "key.deserializer": BYTES, "value.deserializer": BYTES, "headers.deserializer": BYTES,
+        "key.separator": "\t", "null.literal": NULL,
+    }
+    for name, value in properties.items():
+        command += ["--property", f"{name}={value}"]
+    return command
+
+
+def read(tool, brokers, topic, partitions, is_last, copy):
+    """All records of a topic, partition by partition. `is_last` tells of a partition and a record whether nothing follows it; `copy` is a
+    file for what the consumer printed. Raises `Failure` where it does not come so far."""
+    process = start(_command(tool, brokers, topic), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    threading.Thread(target=process.stderr.read, daemon=True).start()
+    alarm = threading.Timer(READ_S, process.kill)
+    alarm.start()
+    logs = [[] for _ in range(partitions)]
+    left = {number for number in range(partitions) if not is_last(number, None)}
+    begin = time.monotonic()
+    with open(copy, "wb") as file:
+        while left and (line := process.stdout.readline()):
+            file.write(line)
+            timestamp, partition, offset, headers, key, value = line.rstrip(b"\n").split(b"\t")
             number = int(partition.removeprefix(b"Partition:"))
-            records[number].append((int(offset.removeprefix(b"Offset:")), int(time.split(b":")[1]), _bytes(key), _bytes(value)))
+            record = Raw(
+                int(offset.removeprefix(b"Offset:")), int(timestamp.split(b":")[1]), headers.decode(errors="replace"), _bytes(key),
+                _bytes(value))
+            logs[number].append(record)
+            if is_last(number, record):
+                left.discard(number)
+    alarm.cancel()
+    process.kill()
+    finish(process, 10, "the console consumer")
+    if left:
+        raise Failure(f"reading {topic} did not come to the end of partitions {sorted(left)} in {time.monotonic() - begin:.0f} s")
+    for log in logs:
+        log.sort(key=lambda record: record.offset)
+    return logs
+
+
+def judge(logs, catalog, groups):
+    """What the contract says of each record."""
     topic = []
-    for listed in records:
-        listed.sort(key=lambda record: record[0])
-        partition = Partition()
-        for offset, timestamp_ms, key, value in listed:
+    for records in logs:
+        log = Log()
+        for record in records:
             try:
-                user, shop, behavior, category = decode(key, value, timestamp_ms, catalog)
-                partition.good.append(Good(offset, user, groups.get(shop, 0), behavior, category))
-            except Bad as reason:
-                partition.bad.append(Poor(offset, key, value, timestamp_ms, str(reason)))
-            partition.end = offset + 1
-        topic.append(partition)
+                said = decode(record.key, record.value, record.timestamp_ms, catalog)
+                log.good.append(Good(record.offset, record.timestamp_ms, said, groups.get(said.shop, 0)))
+            except Bad:
+                log.bad.append(record)
+        topic.append(log)
     return topic

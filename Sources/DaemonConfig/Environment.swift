@@ -48,7 +48,9 @@ enum Environment {
   /// `..._PORT=tcp://10.0.0.1:80`, `..._PORT_80_TCP_ADDR`), and what this project's own build and tests use.
   private static func isForeign(_ name: String, _ text: String) -> Bool {
     if name.contains("__") { return false }
-    if ["INTERESTD_SANITIZED", "INTERESTD_COMMIT", "INTERESTD_BINARY"].contains(name) { return true }
+    if ["INTERESTD_SANITIZED", "INTERESTD_COMMIT", "INTERESTD_BINARY", "INTERESTD_FAILPOINTS"].contains(name) {
+      return true
+    }
     if name.hasPrefix("INTERESTD_TEST_") { return true }
     if name.hasSuffix("_SERVICE_HOST") || name.contains("_SERVICE_PORT") { return true }
     if name.hasSuffix("_PORT") { return text.contains("://") }

@@ -1,7 +1,10 @@
 import Bytes
+import Failpoints
 import InterestCodec
 import InterestModel
 import InterestStore
+import Telemetry
+import Threads
 
 /// What every lane does with a record, whatever it came from: decode, map the shop to its group, append to the fold buffer, or put
 /// it to the dead letters. Owned by one lane.
@@ -15,6 +18,7 @@ struct Intake: ~Copyable {
   private let letters: DeadLetters
   private var event = DecodedEvent()
   private var windows: DuplicateWindows
+  private let passesFailpoint = Failpoints.isSet(.buffer)
   private(set) var buffer: FoldBuffer
   // Since the last `publishCounts`.
   private var behaviors: UInt64 = 0
@@ -22,6 +26,9 @@ struct Intake: ~Copyable {
   private var duplicates: UInt64 = 0
   private var erasures: UInt64 = 0
   private var misplacedUsers: UInt64 = 0
+  private var misplaced = MisplacedUsers()
+  /// Such users are in the buffer, and no file says so yet.
+  private var hasMisplacedUsers = false
 
   /// - Parameter letters: Where bad records go; nil: into the state's file.
   init(
@@ -74,6 +81,7 @@ struct Intake: ~Copyable {
       return nil
     }
     if event.eventID.count > 0 && isDuplicate(record, partition, offset) { return nil }
+    if passesFailpoint { _ = Failpoints.fails(at: .buffer) }
     let group = shops.group(of: event.behavior.shop)
     event.behavior.group = group
     behaviors &+= 1
@@ -115,6 +123,7 @@ struct Intake: ~Copyable {
     value_bytes: UInt64? = nil, timestamp_ms: Int64 = -1
   ) throws(IngestError) {
     counters.addBad(bad.reason)
+    _ = Failpoints.fails(at: .deadLetter)
     try letters.add(bad, origin, key: key, value: value, value_bytes: value_bytes, timestamp_ms: timestamp_ms)
   }
 
@@ -137,9 +146,13 @@ struct Intake: ~Copyable {
   }
 
   private mutating func submit(_ positions: consuming DurablePositions) throws(IngestError) {
+    _ = Failpoints.fails(at: .deadLettersSync)
     let receipt = try letters.seal()
     positions.deadLetters = letters.position
     windows.addNew(to: &positions)
+    positions.hasMisplacedUsers = hasMisplacedUsers
+    hasMisplacedUsers = false
+    _ = Failpoints.fails(at: .flush)
     buffer.positions = positions
     queue.submit(buffer, after: receipt)
   }
@@ -155,7 +168,26 @@ struct Intake: ~Copyable {
 
   /// A user on another partition than a lookup would ask is not found: told once per user and buffer.
   private mutating func checkPlace(_ partition: UInt16) {
-    if !source.partitions(of: event.user).contains(partition) { misplacedUsers &+= 1 }
+    if !source.partitions(of: event.user).contains(partition) { notePlace(partition) }
+  }
+
+  @inline(never)
+  private mutating func notePlace(_ partition: UInt16) {
+    misplacedUsers &+= 1
+    hasMisplacedUsers = true
+    // Lookups know at once, and the next file keeps it.
+    generation.noteMisplacedUsers()
+    guard case .kafka(_, _, let count, let partitioner) = source else { return }
+    misplaced.count(
+      .init(
+        user: String(decoding: event.user.prefix(64), as: UTF8.self), seen: partition,
+        expected: source.partitions(of: event.user).lowerBound,
+        others: partitioner.others(placing: event.user, on: partition, of: count)))
+  }
+
+  mutating func reportMisplaced(to log: Log) {
+    guard case .kafka(_, _, _, let partitioner) = source else { return }
+    misplaced.report(to: log, partitioner: partitioner.rawValue, now_ns: MonotonicClock.now_ns)
   }
 }
 

@@ -1,3 +1,4 @@
+import Failpoints
 import InterestStore
 import Kafka
 import Telemetry
@@ -158,6 +159,7 @@ extension KafkaLane {
       }
     } catch { throw IngestError(error) }
     try takeDurable()
+    _ = Failpoints.fails(at: .revoke)
     if !isLost { commitLast(consumer, own.map { UInt16($0) }) }
     let fetched = partitions.fetched(own)
     for partition in own.map({ UInt16($0) }) {

@@ -1,3 +1,4 @@
+import Failpoints
 import InterestCodec
 import InterestModel
 import InterestStore
@@ -138,6 +139,7 @@ struct KafkaLane: ~Copyable {
     if let reason = refusal.take() { try refuseAll(reason, consumer) }
     partitions.refresh(now_ms: WallClock.now_ms) { consumer.lastKnownEnd(Int32($0)) }
     intake.publishCounts()
+    intake.reportMisplaced(to: log)
     try intake.checkLetters()
     let now_ns = MonotonicClock.now_ns
     if !partitions.isDirty { firstAppend_ns = now_ns }
@@ -157,6 +159,7 @@ struct KafkaLane: ~Copyable {
     var failure: IngestError?
     consumer.poll(timeout_ms: Self.poll_ms) { message in
       guard failure == nil, partitions.wants(message.partition, message.offset) else { return }
+      if Failpoints.fails(at: .record) { return }
       if partitions.isSuspect(message.partition, message.offset)
         && isGapLost(message.partition, before: message.offset)
       {
@@ -226,6 +229,7 @@ struct KafkaLane: ~Copyable {
     lastCommit_ns = MonotonicClock.now_ns
     let offsets = partitions.commits(of: partitions.owned)
     if offsets.isEmpty { return }
+    _ = Failpoints.fails(at: .commit)
     do throws(KafkaError) {
       try consumer.commit(offsets)
     } catch { log.warn("offsets are not committed", ["error": error.description]) }

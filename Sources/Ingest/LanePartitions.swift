@@ -61,6 +61,7 @@ struct LanePartitions {
         partition: UInt16(index), state: state, applied: slot.applied, durable: slot.durable, end: slot.end)
       status.lastApplied_ms = slot.lastApplied_ms
       status.lastEvent_ms = slot.lastEvent_ms
+      status.isWhole = slot.applied >= slot.liveAt
       status.message = messages[UInt16(index)] ?? ""
       return status
     }

@@ -14,6 +14,8 @@ public struct PartitionStatus: Equatable, Sendable {
   public var lastApplied_ms: Int64 = 0
   /// The event time of the last behavior applied, Unix milliseconds; 0: none yet.
   public var lastEvent_ms: Int64 = 0
+  /// Whether everything up to the end seen at assignment is applied: before that, it has less than its last owner has answered with.
+  public var isWhole = true
   /// What to do, in a state that needs it.
   public var message: String = ""
 
@@ -26,6 +28,9 @@ public struct PartitionStatus: Equatable, Sendable {
   }
 
   public var lag: Int64 { max(end - applied, 0) }
+
+  /// Whether lookups are answered from it. What was stopped is not going to be whole: it answers with what it has.
+  public var isAnswered: Bool { state.isServed && (isWhole || state == .stopped) }
 }
 
 /// The owned partitions as the lane last told them: what readiness, metrics and lookups go by.
@@ -72,7 +77,7 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
       var expected = partitions.lowerBound
       for status in statuses where partitions.contains(status.partition) {
         if status.partition != expected { return (expected, nil) }
-        if !status.state.isServed { return (expected, status) }
+        if !status.isAnswered { return (expected, status) }
         expected += 1
       }
       return expected == partitions.upperBound ? nil : (expected, nil)

@@ -25,7 +25,7 @@ public enum PartitionState: String, CaseIterable, Sendable, BitwiseCopyable {
     }
   }
 
-  /// Whether lookups are answered from it.
+  /// Whether lookups may be answered from it, once it is whole.
   public var isServed: Bool {
     switch self {
     case .restoring, .catchingUp, .live, .stopped, .revoking: true

@@ -78,12 +78,14 @@ public struct DurablePositions: Sendable {
   /// Ids met since the last file, and those that no record can be a duplicate of any more.
   public var duplicateIDs: [StoredIDs] = []
   public var forgottenIDs: [StoredIDs] = []
+  /// Whether users were met on another partition than their keys tell; it is never forgotten again.
+  public var hasMisplacedUsers = false
 
   public init() {}
 
   public var isEmpty: Bool {
     partitions.isEmpty && inputs.isEmpty && deadLetters == nil && owned == nil && duplicateIDs.isEmpty
-      && forgottenIDs.isEmpty
+      && forgottenIDs.isEmpty && !hasMisplacedUsers
   }
 }
 

@@ -23,6 +23,7 @@ struct FlushEntries {
         StoreKey.bytes(StoreKey.facts, "file"),
         PositionCodec.encode(letters.bytes, letters.records, letters.file))
     }
+    if positions.hasMisplacedUsers { put(StoreKey.bytes(StoreKey.facts, "misplaced"), PositionCodec.encode(1)) }
     if let owned = positions.owned { put(StoreKey.bytes(StoreKey.facts, "owned"), PositionCodec.encode(owned)) }
     for input in positions.inputs { merge(StoreKey.bytes(StoreKey.inputs, input.name), PositionCodec.encode(input)) }
     entries.sort { $0.key.lexicographicallyPrecedes($1.key) }

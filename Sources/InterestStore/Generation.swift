@@ -1,8 +1,10 @@
 import Bytes
+import Failpoints
 import Glibc
 import InterestCodec
 import InterestModel
 import RocksDB
+import Synchronization
 import Threads
 
 /// A complete set of states under one cluster map and one state configuration: a column family, and the buffers before it.
@@ -17,6 +19,7 @@ public final class Generation: Sendable {
   private let options: Options
   private let merge: StoreMerge
   let erasures: PendingErasures
+  let misplaced = Atomic<Bool>(false)
   private let limits: StoreLimits
   /// One ingestion at a time: the snapshot taken after it must hold no other buffer's file.
   private let ingestion = Mutex()
@@ -87,6 +90,7 @@ public final class Generation: Sendable {
       for range in PendingErasures.ranges(of: due) {
         try range.first.span.bytes.withUnsafeBytes { (first) throws(RocksDBError) in
           try range.last.span.bytes.withUnsafeBytes { (last) throws(RocksDBError) in
+            _ = Failpoints.fails(at: .erase)
             try database.compact(family, from: first, to: last, rewritesBottom: true)
           }
         }
@@ -115,9 +119,11 @@ public final class Generation: Sendable {
       let finished = erasures.finished
       let entries = FlushEntries(buffer.positions, erased: erased, finishedErasures: finished)
       let size = try write(buffer, &sorter, entries, to: path)
+      if Failpoints.fails(at: .sstWritten) { throw StoreError.failpoint(.sstWritten) }
       waitForLevel0(isHurried)
       try ingestion.withLock { () throws(RocksDBError) in
         try database.ingest([path], into: family)
+        _ = Failpoints.fails(at: .ingest)
         views.replace(buffer, with: database.snapshot())
       }
       erasures.flushed(erased, recorded: finished)
@@ -125,18 +131,21 @@ public final class Generation: Sendable {
     } catch {
       // Called again it writes another: on a full volume, this one must not stay.
       unlink(path)
-      throw StoreError(error)
+      throw error as? StoreError ?? (error as? RocksDBError).map { StoreError($0) } ?? .init(.storage, "\(error)")
     }
   }
 
   private func write(
     _ buffer: FoldBuffer, _ sorter: inout BufferSorter, _ entries: consuming FlushEntries, to path: String
-  ) throws(RocksDBError) -> UInt64 {
+  ) throws -> UInt64 {
     var writer = try SSTWriter(path: path, options: options)
     for place in 0..<buffer.users.count {
       let (user, operand) = sorter.operand(at: place, of: buffer)
       let key = buffer.key(of: user)
       try entries.write(before: key, to: &writer)
+      if place == buffer.users.count / 2 && Failpoints.fails(at: .sstWrite) {
+        throw StoreError.failpoint(.sstWrite)
+      }
       switch operand {
       case .merge(let state): try writer.merge(key, state)
       case .put(let state): try writer.put(key, state)

@@ -69,6 +69,7 @@ public final class InterestStore: Sendable {
       generation = try Generation(
         number: number, clusterMap: identity.clusterMap, configuration: identity.configuration, rules: rules,
         merge: merge, database: database, family: family, options: options, directory: directory, limits: limits)
+      try generation.loadMisplaced()
     } catch let error as RocksDBError {
       throw StoreError(error)
     } catch let error as StoreError {

@@ -25,9 +25,9 @@ public enum Partitioner: String, CaseIterable, Codable, Sendable {
     return only..<only + 1
   }
 
-  /// The first of the others that would have put the user on `partition` of `count`; nil where none would.
-  public func other(placing user: UnsafeRawBufferPointer, on partition: UInt16, of count: Int) -> Partitioner? {
-    Self.allCases.first { candidate in
+  /// Those of the others that would have put the user on `partition` of `count`: with few partitions, more than one by chance.
+  public func others(placing user: UnsafeRawBufferPointer, on partition: UInt16, of count: Int) -> [Partitioner] {
+    Self.allCases.filter { candidate in
       candidate != self && candidate != .none && candidate.partitions(of: user, count: count).contains(partition)
     }
   }

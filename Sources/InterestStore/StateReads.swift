@@ -147,7 +147,7 @@ extension Generation {
     return position ?? DeadLetterPosition()
   }
 
-  private func position<Position>(
+  func position<Position>(
     _ key: [UInt8], _ decode: (UnsafeRawBufferPointer) -> Position?
   ) throws(StoreError) -> Position? {
     let view = views.acquire()

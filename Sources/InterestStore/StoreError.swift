@@ -1,3 +1,4 @@
+import Failpoints
 import RocksDB
 
 /// What a state directory cannot do, in words for whoever runs it.
@@ -26,6 +27,11 @@ public struct StoreError: Error, CustomStringConvertible, Sendable {
     self.code = code
     self.message = message
     self.isRetryable = isRetryable
+  }
+
+  /// Like a failure of the system that may go away.
+  static func failpoint(_ point: Failpoint) -> StoreError {
+    StoreError(.storage, "failpoint \(point.rawValue)", isRetryable: true)
   }
 
   init(_ error: RocksDBError) {

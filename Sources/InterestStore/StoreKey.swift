@@ -9,7 +9,8 @@ public enum StoreKey {
   static var duplicateIDs: UInt16 { 0xFFFC }
   /// Users whose bytes are still to leave the disk, by their keys.
   static var erasures: UInt16 { 0xFFFD }
-  /// What is known of the whole state, by names: how far the dead letters reach, which partitions are owned.
+  /// What is known of the whole state, by names: how far the dead letters reach, which partitions are owned, whether
+  /// users were met on wrong ones.
   static var facts: UInt16 { 0xFFFE }
   /// How far each input has been read.
   static var inputs: UInt16 { 0xFFFF }

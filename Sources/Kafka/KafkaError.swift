@@ -102,6 +102,11 @@ extension KafkaError {
   /// Whether a producer's queue has no room at the moment.
   public var isQueueFull: Bool { code == RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue }
 
+  /// Whether a record was given up with its transaction, for whatever befell that.
+  var isPurged: Bool {
+    code == RD_KAFKA_RESP_ERR__PURGE_QUEUE.rawValue || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT.rawValue
+  }
+
   /// Whether a newer producer with the same `transactional.id` has taken over.
   public var isFenced: Bool {
     [

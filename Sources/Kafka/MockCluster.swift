@@ -15,6 +15,10 @@ public final class MockCluster: Sendable {
     case heartbeat = 12
     case syncGroup = 14
     case initProducerID = 22
+    case addPartitionsToTransaction = 24
+    case addOffsetsToTransaction = 25
+    case endTransaction = 26
+    case commitOffsetsInTransaction = 28
   }
 
   // rdkafka_mock.h has no thread rules but that its calls are served by the cluster's own thread, so they come from any.

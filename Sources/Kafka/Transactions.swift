@@ -60,7 +60,7 @@ public final class Transactions {
           _ = try ready()
           if try isCommitted() { return true }
         }
-        let mayPass = error.requiresAbort || error.isRetryable || error.isFatal
+        let mayPass = error.requiresAbort || error.isRetryable || error.isFatal || error.isPurged
         if !mayPass || error.isNotAuthorized || attempt == Self.tries { throw error }
         Self.wait()
       }

@@ -12,6 +12,8 @@ public struct LookupError: Error, Equatable, CustomStringConvertible {
     case damaged
     /// The store failed.
     case storage
+    /// The user's records are not where the partitioner says, or may not be.
+    case misplaced
   }
 
   public let code: Code
@@ -51,11 +53,44 @@ public struct UserLookup: ~Copyable {
     }
   }
 
+  /// Where the state has users on wrong partitions, refuses a user who is on one.
+  ///
+  /// - Parameter hasAll: Whether all partitions are looked at here; otherwise a user who is on none of these may be on another.
+  public func checkPlace(of user: UnsafeRawBufferPointer, hasAll: Bool = true) throws(LookupError) {
+    guard case .kafka(_, let topic, let count, let partitioner) = store.identity.source, partitioner != .none,
+      let expected = store.identity.source.partitions(of: user).first
+    else { return }
+    let holding: [UInt16]
+    do {
+      holding = try store.generation.partitions(holding: user, of: count, scratch)
+    } catch { throw LookupError(.storage, error.message) }
+    if let found = holding.first(where: { $0 != expected }) {
+      let others = partitioner.others(placing: user, on: found, of: count).map(\.rawValue).joined(separator: " or ")
+      throw LookupError(
+        .misplaced,
+        "user '\(String(decoding: user, as: UTF8.self))' has records on partition \(found) of topic \(topic), and "
+          + "kafka.partitioner \(partitioner.rawValue) puts the user on partition \(expected): "
+          + (others.isEmpty
+            ? "the producers use another partitioner, or the topic has grown since. Set kafka.key to ignore"
+            : "that is where \(others) puts it. Set kafka.partitioner to \(others)")
+          + ", and rebuild in a new state directory")
+    }
+    if holding.isEmpty && !hasAll {
+      throw LookupError(
+        .misplaced,
+        "user '\(String(decoding: user, as: UTF8.self))' is not on partition \(expected) of topic \(topic), where "
+          + "kafka.partitioner \(partitioner.rawValue) puts the user, and others were found on wrong partitions: the user may "
+          + "be with another instance. Set kafka.partitioner to that of the producers, and rebuild in a new state directory"
+      )
+    }
+  }
+
   /// Appends a user's sequence as JSON; an unknown user's is empty.
   public mutating func writeJSON(
     user: UnsafeRawBufferPointer, _ query: SequenceQuery, into output: inout ByteBuffer
   ) throws(LookupError) {
     try Self.check(user: user)
+    if store.generation.hasMisplacedUsers { try checkPlace(of: user) }
     let outcome: Result<Void, SequenceError>
     do {
       outcome = try store.generation.withState(

@@ -93,6 +93,9 @@ final class DaemonMetrics: Sendable {
         "interestd_bad_records_total", "Records put to the dead letters.", counters.bad(reason),
         ["reason": reason.rawValue])
     }
+    writer.gauge(
+      "interestd_dead_letters_unacknowledged", "Bad records that the dead letters' topic has not acknowledged.",
+      Double(counters.lettersWaiting))
     writer.counter(
       "interestd_misplaced_users_total", "Users met on another partition than lookups ask.", counters.misplacedUsers)
     writer.counter(

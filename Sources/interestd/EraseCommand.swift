@@ -3,6 +3,7 @@ import CommandLineArguments
 import DaemonConfig
 import InterestCodec
 import InterestModel
+import InterestStore
 import Kafka
 import Threads
 
@@ -20,16 +21,16 @@ struct EraseCommand {
       throw SetupError("'\(user.prefix(32))' is no user id: it has \(user.utf8.count) bytes, and 1 to 255 are allowed")
     }
     let configuration = try DaemonConfiguration.load(arguments, needs: [.brokers, .topic])
-    let producer = try Producer(configuration.connection, keepsDeliveries: true)
+    let producer = try Producer(configuration.connection.choosing(configuration.partitioner), keepsDeliveries: true)
     defer { producer.abandon() }
     let partitions = try producer.partitionCount(of: configuration.kafka.topic, timeout_ms: Self.request_ms)
+    let source = StateSource.kafka(
+      clusterID: "", topic: configuration.kafka.topic, partitions: Int(partitions), partitioner: configuration.partitioner)
     let topic = try producer.topic(configuration.kafka.topic)
     var failure: KafkaError?
     do throws(KafkaError) {
       for (number, user) in users.enumerated() {
-        try send(
-          user, number, on: configuration.kafka.key == .user ? [nil] : (0..<partitions).map { $0 },
-          as: configuration.kafka.format, producer, topic)
+        try send(user, number, in: source, as: configuration.kafka.format, producer, topic)
       }
       try producer.flush(timeout_ms: Self.flush_ms)
     } catch { failure = error }
@@ -40,16 +41,16 @@ struct EraseCommand {
     return failure == nil ? 0 : 1
   }
 
-  /// - Parameter partitions: Where the user's records may be; nil: where the producers' partitioner puts the user.
+  /// To every partition that may hold behaviors of the user.
   private func send(
-    _ user: String, _ tag: Int, on partitions: [Int32?], as format: DaemonConfiguration.RecordFormat,
+    _ user: String, _ tag: Int, in source: StateSource, as format: DaemonConfiguration.RecordFormat,
     _ producer: Producer, _ topic: Producer.Topic
   ) throws(KafkaError) {
     let value = Self.record(user, as: format)
     var key = ByteBuffer()
     key.append(user)
-    for partition in partitions {
-      try producer.send(topic, partition: partition, key: key.bytes, value: value.bytes, tag: tag)
+    for partition in source.partitions(of: key.bytes) {
+      try producer.send(topic, partition: Int32(partition), key: key.bytes, value: value.bytes, tag: tag)
     }
   }
 

@@ -80,6 +80,9 @@ final class LookupHandler: HTTPHandler {
       }
       try UserLookup.check(user: user)
       guard isHere(user, backend, request, &response) else { return }
+      if backend.store.generation.hasMisplacedUsers {
+        try owned.lookup.checkPlace(of: user, hasAll: backend.hasAllPartitions)
+      }
       try checkGeneration(request, backend)
       try owned.lookup.writeJSON(user: user, query, into: &response.body)
       response.body.append("\n")
@@ -139,7 +142,7 @@ final class LookupHandler: HTTPHandler {
       response.failUnavailable(
         retryAfter_s: status.state == .lostHistory ? 60 : 1,
         "not served: "
-          + (status.message.isEmpty ? "partition \(partition) is \(status.state.rawValue)" : status.message))
+          + (status.message.isEmpty ? status.progress : status.message))
     } else if partitions.count == 1, let topology = backend.topology {
       route(partition, topology, request, &response)
     } else {

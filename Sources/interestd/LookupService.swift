@@ -18,6 +18,12 @@ final class LookupService: Sendable {
     let counters: IngestCounters
     /// Who owns the partitions that are not here; without one, all are.
     var topology: Topology?
+
+    /// Whether lookups are answered from all partitions here.
+    var hasAllPartitions: Bool {
+      guard let board else { return true }
+      return board.firstUnserved(in: 0..<UInt16(truncatingIfNeeded: store.identity.source.partitionCount)) == nil
+    }
   }
 
   private let mutex = Mutex()
@@ -52,11 +58,13 @@ final class LookupService: Sendable {
     if !board.isJoined { return "joining the consumer group" }
     let waiting = board.all.filter { $0.state != .live }
     return waiting.prefix(20).map { status in
-      status.message.isEmpty
-        ? "partition \(status.partition) is \(status.state.rawValue): \(status.applied) of \(status.end)"
-        : status.message
+      status.message.isEmpty ? status.progress : status.message
     }.joined(separator: "; ")
   }
+}
+
+extension PartitionStatus {
+  var progress: String { "partition \(partition) is \(state.rawValue): \(applied) of \(end)" }
 }
 
 /// Replies by status class.

@@ -79,13 +79,18 @@ extension KafkaConfiguration {
       connection = configuration.connection
       if !arguments.isGiven("partitioner") { partitioner = configuration.partitioner }
     }
-    // Records without a key, as the bad ones of `synth`, go anywhere.
+    return connection.choosing(partitioner ?? .murmur2)
+  }
+
+  /// With librdkafka's name for a partitioner. Records without a key, as the bad ones of `synth`, go anywhere.
+  func choosing(_ partitioner: Partitioner) -> KafkaConfiguration {
+    var configuration = self
     switch partitioner {
-    case .crc32: connection.set("partitioner", "consistent_random")
-    case .fnv1a: connection.set("partitioner", "fnv1a_random")
-    case .murmur2, .none?, nil: connection.set("partitioner", "murmur2_random")
+    case .crc32: configuration.set("partitioner", "consistent_random")
+    case .fnv1a: configuration.set("partitioner", "fnv1a_random")
+    case .murmur2, .none: configuration.set("partitioner", "murmur2_random")
     }
-    return connection
+    return configuration
   }
 }
 

@@ -1,5 +1,6 @@
 import CommandLineArguments
 import DaemonConfig
+import Failpoints
 import Ingest
 import InterestCodec
 import InterestStore
@@ -21,6 +22,7 @@ struct RunCommand {
     let configuration = try DaemonConfiguration.load(
       arguments, needs: [.brokers, .topic, .clusterMap, .stateDirectory])
     let log = configuration.makeLog()
+    if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
     let service = LookupService()
     let endpoint = try Endpoint(configuration, service, log)

@@ -104,7 +104,9 @@ struct BadInputTests {
     #expect(try events(of: "u1") == BadRecord.all.count)
   }
 
-  @Test("of a topic is dead-lettered with topic, partition, offset and reason, and everything else is ingested", .kafka)
+  @Test(
+    "of a topic is dead-lettered into the state's file where that is wanted, with topic, partition, offset and reason, and everything else is ingested",
+    .kafka)
   func topic() throws {
     let topic = try Topic(partitions: 1, [("max.message.bytes", "16777216")])
     let key = Array("u1".utf8)
@@ -117,7 +119,8 @@ struct BadInputTests {
     var records: [(partition: Int32?, key: [UInt8]?, value: [UInt8]?)] = []
     for record in bad { records += [(0, key, good), (0, record.key, record.value)] }
     try topic.publish(records)
-    let daemon = try Daemon(DataSet.sample, topic, state: state)
+    let daemon = try Daemon(
+      DataSet.sample, topic, state: state, environment: ["INTERESTD_DEAD_LETTERS__TO": "file"])
     try daemon.awaitApplied(2 * bad.count)
     #expect(try daemon.sum("interestd_bad_records_total") == bad.count)
     #expect(

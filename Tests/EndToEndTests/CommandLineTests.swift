@@ -10,7 +10,7 @@ struct CommandLineTests {
   func help() throws {
     let help = try Interestd.run("--help")
     #expect(help.error == "")
-    let commands = ["ingest", "run", "serve", "lookup", "dump", "produce", "synth", "config check"]
+    let commands = ["ingest", "run", "serve", "lookup", "dump", "produce", "redrive", "erase", "synth", "config check"]
     for command in commands {
       #expect(help.text.contains(command), "\(command)")
       let own = try Interestd.start(command.split(separator: " ").map(String.init) + ["--help"]).wait()

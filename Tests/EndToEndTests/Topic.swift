@@ -23,6 +23,14 @@ struct Topic {
     if !isKnown { throw Command.Failure(description: "topic \(name) does not appear") }
   }
 
+  private init(name: String, bootstrap: String) {
+    self.name = name
+    self.bootstrap = bootstrap
+  }
+
+  /// Where the daemon puts bad records.
+  var dead: Topic { Topic(name: "\(name).dead", bootstrap: bootstrap) }
+
   var flags: [String] { ["--brokers", bootstrap, "--topic", name] }
 
   /// `interestd produce`, to its end.
@@ -89,8 +97,11 @@ extension Topic {
 struct TopicRecord {
   var partition: Int32
   var timestamp_ms: Int64
+  var offset: Int64
+  /// Null ones are empty.
   var key: [UInt8]
   var value: [UInt8]
+  var headers: [String: String] = [:]
 }
 
 extension Topic {
@@ -104,10 +115,11 @@ extension Topic {
     var ended: Set<Int32> = []
     let isRead = eventually {
       consumer.poll(timeout_ms: 100) { message in
-        records.append(
-          TopicRecord(
-            partition: message.partition, timestamp_ms: message.timestamp_ms, key: message.key.map(Array.init) ?? [],
-            value: message.value.map(Array.init) ?? []))
+        var record = TopicRecord(
+          partition: message.partition, timestamp_ms: message.timestamp_ms, offset: message.offset,
+          key: message.key.map(Array.init) ?? [], value: message.value.map(Array.init) ?? [])
+        message.forEachHeader { record.headers[$0] = $1.map { String(decoding: $0, as: UTF8.self) } ?? "" }
+        records.append(record)
       } event: {
         if case .endOfPartition(let partition, _) = $0 { ended.insert(partition) }
       }

@@ -1,3 +1,4 @@
+import Bytes
 import Foundation
 import TestKit
 import Testing
@@ -8,11 +9,13 @@ struct TopologyTests {
   private let folder = TemporaryDirectory()
 
   private func instance(
-    _ data: DataSet, _ topic: Topic, _ name: String, _ environment: [String: String] = [:]
+    _ data: DataSet, _ topic: Topic, _ name: String, _ environment: [String: String] = [:], session_ms: Int = 2000
   ) throws -> Daemon {
     // A group of its own: the broker is shared.
     let own = ["INTERESTD_KAFKA__GROUP": topic.name, "INTERESTD_BUFFER__AGE_MS": "100"]
-    return try Daemon(data, topic, state: folder.file(name), environment: own.merging(environment) { $1 })
+    return try Daemon(
+      data, topic, state: folder.file(name), environment: own.merging(environment) { $1 },
+      properties: "session.timeout.ms: \(session_ms), heartbeat.interval.ms: 300")
   }
 
   /// `/v1/topology` as it is when `condition` holds of all partitions' owners and they are live.
@@ -145,7 +148,7 @@ struct TopologyTests {
     let expected = try lines(data, "whole")
     let topic = try Topic(partitions: 4)
     try topic.produce(data.behaviors)
-    let instances = try ["a", "b"].map { try instance(data, topic, $0) }
+    let instances = try ["a", "b"].map { try instance(data, topic, $0, session_ms: 8000) }
     try settle(instances, partitions: 4)
     let other = try #require(
       try expected.first { try instances[0].get(path($0.user)).status == 200 && !isOwn($0.user, instances[0]) })
@@ -153,7 +156,7 @@ struct TopologyTests {
     defer { instances[1].command.send(SIGCONT) }
     let reply = try instances[0].get(path(other.user))
     #expect(reply.status == 503 && reply.headers["retry-after"] == "1", "\(reply)")
-    #expect(reply.body.contains(instances[1].address) || reply.body.contains("is "), "\(reply.body)")
+    #expect(reply.body.contains("\(instances[1].address), has not answered within 2000 ms"), "\(reply.body)")
     // The group takes its partitions away from it, and the other answers for them.
     try instances[0].reach("taken over", within: 90) {
       let reply = try instances[0].get(path(other.user))
@@ -169,6 +172,46 @@ struct TopologyTests {
   /// Whether an instance has a user itself: it answers what is marked as forwarded.
   private func isOwn(_ user: String, _ instance: Daemon) throws -> Bool {
     try HTTPReply.get(instance.address, path(user), fields: "X-Interestd-Forwarded: 127.0.0.1:1\r\n").status == 200
+  }
+
+  @Test(
+    "users on other partitions than the daemon's partitioner tells are reported and refused, by name of the right one")
+  func misplaced() throws {
+    let data = try DataSet.synthetic(in: folder, events: 2000, users: 40).data
+    let expected = try lines(data, "whole")
+    let topic = try Topic(partitions: 4)
+    try topic.produce(data.behaviors, flags: ["--partitioner", "crc32"])
+    let right = expected.filter { user, _ in
+      Array(user.utf8).withUnsafeBytes { crc32Partition($0, count: 4) == murmur2Partition($0, count: 4) }
+    }
+    try #require(!right.isEmpty && right.count < expected.count)
+    for round in 1...2 {
+      let daemon = try instance(data, topic, "wrong")
+      try daemon.awaitApplied(2000)
+      for (user, line) in expected {
+        let reply = try daemon.get(path(user))
+        if right.contains(where: { $0.user == user }) {
+          #expect(reply.status == 200 && reply.body == line + "\n")
+        } else {
+          #expect(reply.status == 500 && reply.body.contains("Set kafka.partitioner to crc32"), "\(reply)")
+          #expect(reply.body.contains("user '\(user)' has records on partition"))
+        }
+      }
+      // Whom nobody knows is still answered, as all partitions are here.
+      #expect(try daemon.get(path("nobody")).body.hasSuffix("\"groups\":[]}\n"))
+      if round == 1 {
+        #expect(try daemon.sum("interestd_misplaced_users_total") >= expected.count - right.count)
+        #expect(daemon.command.error.contains("set kafka.partitioner to crc32"))
+        #expect(daemon.command.error.components(separatedBy: "users are on other partitions").count <= 3)
+      } else {
+        // It is known without having read any record again.
+        #expect(try daemon.sum("interestd_misplaced_users_total") == 0)
+      }
+      try daemon.stop()
+    }
+    let wrong = try #require(expected.first { user, _ in !right.contains { $0.user == user } })
+    let cli = try Interestd.run("lookup", wrong.user, "--state", folder.file("wrong"), expecting: 1)
+    #expect(cli.error.contains("kafka.partitioner"), "\(cli)")
   }
 
   @Test("a topic of any known partitioner is served whole where the daemon knows which", arguments: ["crc32", "fnv1a"])
