@@ -121,6 +121,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("FuzzState", ["Bytes", "InterestModel", "InterestCodec"]),
   fuzzTarget("FuzzKeys", ["InterestModel", "InterestStore"]),
   fuzzTarget("FuzzHTTP", ["Bytes", "Network", "HTTP"]),
+  fuzzTarget("FuzzDuplicateIDs", ["Bytes", "Ingest"]),
 ]
 
 let daemonTargets = systemLibraries + wrappers + sanitizerTargets + modules + [executable] + testTargets

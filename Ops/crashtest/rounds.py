@@ -136,7 +136,7 @@ class Round:
             self.publishers.append(Publisher(records | own, self.path("producers.log"), self.counts))
 
     def make_pieces(self):
-        """Calls of `interestd synth` that publish bad records too, and of `interestd produce`, which refuses those."""
+        """Calls of `interestd synth` that publish bad records too, of `interestd produce`, which refuses those, and of `interestd erase`."""
         plan, choose = self.plan, self.random
         count = choose.randint(3, 5)
         unused = ["--cluster-map-out", self.path("unused.csv"), "--config-out", self.path("unused.yaml")]
@@ -145,7 +145,7 @@ class Round:
             synth = [
                 plan.interestd, "synth", "--events", max(plan.events // 3 // count, 1), "--users", self.users, "--shops", self.shops,
                 "--group-count", 64, "--seed", plan.seed * 1000 + number, "--late-share", 0.1, "--duplicate-share", 0.05,
-            ]
+            ] + (["--event-ids"] if FEATURES["duplicates"] and choose.random() < 0.5 else [])
             form = choose.choice(["json", "protobuf"])
             if choose.random() < 0.5:
                 file = self.path(f"piece-{number}." + ("jsonl" if choose.random() < 0.5 else "binpb"))
@@ -155,6 +155,10 @@ class Round:
                 command = [*synth, "--bad-share", choose.choice([0.01, 0.2]), "--format", form, *unused]
             pause_s = choose.uniform(0, 1.5 * plan.seconds / count)
             pieces.append((pause_s, [*command, "--brokers", plan.brokers, "--topic", self.topic]))
+            if FEATURES["erasures"]:
+                erased = [f"{choose.randrange(self.users):012d}" for _ in range(3)]
+                erase = [plan.interestd, "erase", "--config", self.path("behaviors.yaml")]
+                pieces.append((0, [*erase, "--brokers", plan.brokers, "--topic", self.topic, *erased]))
         return pieces
 
     # During
