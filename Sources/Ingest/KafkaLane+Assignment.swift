@@ -38,8 +38,7 @@ extension KafkaLane {
     if partitions.isDirty { try flush(&intake) }
     let staying = partitions.places(except: given)
     for partition in own { partitions.setWaiting(UInt16(partition)) }
-    try call { () throws(KafkaError) in try consumer.holdPlaces(staying, timeout_ms: Self.request_ms) }
-    partitions.setPlaced(staying)
+    try holdPlaces(staying, consumer)
     try begin(own, consumer, &intake)
     hasJoined = true
     log.info("partitions assigned", ["partitions": "\(given)"])
@@ -167,11 +166,8 @@ extension KafkaLane {
       intake.close(partition)
     }
     let staying = partitions.places(except: taken)
-    try call { () throws(KafkaError) in
-      try consumer.holdPlaces(staying, timeout_ms: Self.request_ms)
-      try consumer.unassign(fetched)
-    }
-    partitions.setPlaced(staying)
+    try holdPlaces(staying, consumer)
+    try call { () throws(KafkaError) in try consumer.unassign(fetched) }
     // That they are owned no more is to be in the state soon.
     try flush(&intake)
     log.info("partitions given up", ["partitions": "\(taken)"])

@@ -23,17 +23,27 @@ extension KafkaLane {
     return true
   }
 
-  /// Reads partitions that are held again from where they are applied.
-  mutating func takePlaces(_ consumer: Consumer) throws(IngestError) {
-    let held = partitions.held
-    if held.isEmpty { return }
+  /// Reads these from where they are applied. Where that cannot be done now, as their leaders are away, they are held: nothing of them is
+  /// applied before it has been done.
+  mutating func holdPlaces(_ places: [PartitionOffset], _ consumer: Consumer) throws(IngestError) {
+    if places.isEmpty { return }
     do throws(KafkaError) {
-      try consumer.seek(held, timeout_ms: Self.request_ms)
-      partitions.setPlaced(held)
+      try consumer.holdPlaces(places, timeout_ms: Self.singleRequest_ms)
+      partitions.setPlaced(places)
     } catch {
       if error.isFatal { throw IngestError(.kafka, error.description) }
-      log.warn("partitions cannot be read again yet", ["error": error.description])
+      for place in places { partitions.hold(place.partition) }
+      lastPlaced_ns = MonotonicClock.now_ns
+      log.warn(
+        "partitions cannot be read on yet", ["partitions": "\(places.map(\.partition))", "error": error.description])
     }
+  }
+
+  /// Tries that again for partitions that are held: now and then, as each try keeps the others waiting.
+  mutating func takePlaces(_ consumer: Consumer) throws(IngestError) {
+    let held = partitions.held
+    if held.isEmpty || MonotonicClock.now_ns - lastPlaced_ns < Self.placeAgain_ns { return }
+    try holdPlaces(held, consumer)
   }
 
   /// Stops reading before the volume is full, and goes on when there is room again. Lookups do not notice.

@@ -60,6 +60,8 @@ struct KafkaLane: ~Copyable {
   var hasJoined = false
   /// Stopped since the last turn.
   var newlyStopped: [Int32] = []
+  /// When partitions could last not be placed.
+  var lastPlaced_ns: UInt64 = 0
   private var lastCommit_ns: UInt64 = 0
   private var firstAppend_ns: UInt64 = 0
   private var lastAsked_ns: UInt64 = 0
@@ -69,6 +71,7 @@ struct KafkaLane: ~Copyable {
   static var request_ms: Int32 { 2000 }
   /// Partitions that wait for their leaders are asked for so often.
   static var askAgain_ns: UInt64 { 2_000_000_000 }
+  static var placeAgain_ns: UInt64 { 1_000_000_000 }
   static var singleRequest_ms: Int32 { 500 }
   static var lastCommit_ms: Int32 { 1500 }
   static var close_ms: Int { 2000 }
