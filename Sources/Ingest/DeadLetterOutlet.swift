@@ -106,7 +106,9 @@ final class DeadLetterOutlet: @unchecked Sendable {  // all below `mutex` is gua
       if isEnding() {
         let since_ns = ending_ns ?? now_ns
         ending_ns = since_ns
-        if now_ns - since_ns > Self.ending_ns { throw topic.error("\(waiting) letters are not acknowledged") }
+        if now_ns - since_ns > Self.ending_ns {
+          throw IngestError(.interrupted, topic.error("\(waiting) letters are not acknowledged").message)
+        }
       }
       if now_ns - reported_ns > Self.report_ns {
         reported_ns = now_ns
@@ -132,6 +134,6 @@ struct LetterReceipt: Sendable {
   func wait(isEnding: () -> Bool, onWaiting: (StoreError) -> Void) throws(StoreError) {
     do throws(IngestError) {
       try outlet.wait(through: batch, isEnding: isEnding, onWaiting: onWaiting)
-    } catch { throw StoreError(.storage, error.message) }
+    } catch { throw StoreError(error.code == .interrupted ? .interrupted : .storage, error.message) }
   }
 }

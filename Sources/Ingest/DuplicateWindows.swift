@@ -6,6 +6,7 @@ struct DuplicateWindows {
   private var windows: ContiguousArray<DuplicateWindow?> = []
   /// The last offsets of a partition's stored records, ascending.
   private var stored: [UInt16: [Int64]] = [:]
+  private var closing: Set<UInt16> = []
   /// Ids that wait for a flush take no more than this, and a record.
   private static var pending_bytes: Int { 16 << 20 }
 
@@ -49,12 +50,22 @@ struct DuplicateWindows {
     }
     while windows.count <= Int(partition) { windows.append(nil) }
     windows[Int(partition)] = window
+    closing.remove(partition)
     self.stored[partition] = known
   }
 
-  /// After what it has registered was handed to the flusher.
+  /// Forgets a partition, once what it has registered was handed to the flusher.
   mutating func close(_ partition: UInt16) {
-    guard Int(partition) < windows.count else { return }
+    guard Int(partition) < windows.count, let window = windows[Int(partition)] else { return }
+    if window.new_bytes > 0 {
+      closing.insert(partition)
+    } else {
+      drop(partition)
+    }
+  }
+
+  private mutating func drop(_ partition: UInt16) {
+    closing.remove(partition)
     windows[Int(partition)] = nil
     stored[partition] = nil
   }
@@ -75,6 +86,7 @@ struct DuplicateWindows {
         known.append(ids.lastOffset)
       }
       stored[offsets.partition] = known
+      if closing.contains(offsets.partition) { drop(offsets.partition) }
     }
   }
 

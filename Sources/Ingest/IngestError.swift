@@ -9,6 +9,8 @@ public struct IngestError: Error, Equatable, CustomStringConvertible, Sendable {
     case input
     /// Kafka refuses something that waiting does not mend.
     case kafka
+    /// Not waited for, as the process ends. What was not kept is read again.
+    case interrupted
     /// Most records are bad: a wrong file, or a wrong schema was deployed.
     case breaker
   }
@@ -21,7 +23,7 @@ public struct IngestError: Error, Equatable, CustomStringConvertible, Sendable {
     self.message = message
   }
 
-  init(_ error: StoreError) { self.init(.storage, error.message) }
+  init(_ error: StoreError) { self.init(error.code == .interrupted ? .interrupted : .storage, error.message) }
 
   public var description: String { message }
 }

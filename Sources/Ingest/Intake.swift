@@ -20,6 +20,8 @@ struct Intake: ~Copyable {
   private var windows: DuplicateWindows
   private let passesFailpoint = Failpoints.isSet(.buffer)
   private(set) var buffer: FoldBuffer
+  /// The one to go on with.
+  private var next: FoldBuffer?
   // Since the last `publishCounts`.
   private var behaviors: UInt64 = 0
   private var unmapped: UInt64 = 0
@@ -127,14 +129,25 @@ struct Intake: ~Copyable {
     try letters.add(bad, origin, key: key, value: value, value_bytes: value_bytes, timestamp_ms: timestamp_ms)
   }
 
-  /// Hands the buffer to the flusher, with the positions that hold for it, and takes an empty one: waits for that where the flusher is
-  /// behind, also when told to stop: what it flushes must be durable before the end anyway. Dead letters are made durable before.
+  /// Waits for an empty buffer, which `flush` will go on with. False where none came free in time: the flusher is behind, or stuck.
+  mutating func reserve(until deadline_ns: UInt64 = .max) throws(IngestError) -> Bool {
+    if next != nil { return true }
+    next = generation.nextBuffer(isCancelled: { [queue] in
+      queue.hasFailed || deadline_ns != .max && MonotonicClock.now_ns >= deadline_ns
+    })
+    if next == nil && queue.hasFailed { throw queue.error }
+    return next != nil
+  }
+
+  /// Hands the buffer to the flusher, with the positions that hold for it, and goes on with an empty one: waits for that where the flusher
+  /// is behind, also when told to stop: what it flushes must be durable before the end anyway. A file's dead letters are durable before.
   mutating func flush(_ positions: consuming DurablePositions) throws(IngestError) {
     publishCounts()
     let ids = windows.size
     counters.setEventIDs(ids.ids, memory_bytes: ids.bytes)
+    _ = try reserve()
+    guard let next = next.take() else { throw queue.error }
     try submit(positions)
-    guard let next = generation.nextBuffer(isCancelled: { [queue] in queue.hasFailed }) else { throw queue.error }
     buffer = next
   }
 

@@ -35,7 +35,7 @@ extension KafkaLane {
   private mutating func take(_ given: [Int32], _ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
     let own = given.filter { $0 >= 0 && Int($0) < partitions.count }
     // Where a partition comes back, what was read of it before is to be in the store when its offset is looked up.
-    if partitions.isDirty { try flush(&intake) }
+    try flushInTime(&intake)
     let staying = partitions.places(except: given)
     for partition in own { partitions.setWaiting(UInt16(partition)) }
     try holdPlaces(staying, consumer)
@@ -52,10 +52,9 @@ extension KafkaLane {
   }
 
   private mutating func begin(_ given: [Int32], _ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
-    let deadline_ns = MonotonicClock.now_ns + UInt64(settings.revokeLimit_ms) * 1_000_000
-    let isSettled: Bool
-    do throws(StoreError) { isSettled = try queue.drain(until: deadline_ns) } catch { throw IngestError(error) }
-    try takeDurable()
+    if partitions.hasDeparted(given) { try flushInTime(&intake) }
+    var isSettled = !partitions.hasDeparted(given)
+    if isSettled { isSettled = try drainInTime() }
     var offsets: [PartitionOffset] = []
     if isSettled { offsets = try open(given, consumer, &intake) }
     try call { () throws(KafkaError) in try consumer.assign(offsets) }
@@ -150,14 +149,11 @@ extension KafkaLane {
       if isLost { partitions.setLost(partition) } else { partitions.setRevoking(partition) }
     }
     board.publish(partitions.statuses, hasJoined: hasJoined)
-    try flush(&intake)
-    let deadline_ns = MonotonicClock.now_ns + UInt64(settings.revokeLimit_ms) * 1_000_000
-    do throws(StoreError) {
-      if try !queue.drain(until: deadline_ns) {
-        log.warn("partitions are given up before all that was read is durable", ["partitions": "\(taken)"])
-      }
-    } catch { throw IngestError(error) }
-    try takeDurable()
+    var isDurable = try flushInTime(&intake)
+    if isDurable { isDurable = try drainInTime() }
+    if !isDurable {
+      log.warn("partitions are given up before all that was read is durable", ["partitions": "\(taken)"])
+    }
     _ = Failpoints.fails(at: .revoke)
     if !isLost { commitLast(consumer, own.map { UInt16($0) }) }
     let fetched = partitions.fetched(own)
@@ -169,9 +165,28 @@ extension KafkaLane {
     try holdPlaces(staying, consumer)
     try call { () throws(KafkaError) in try consumer.unassign(fetched) }
     // That they are owned no more is to be in the state soon.
-    try flush(&intake)
+    if isDurable { try flushInTime(&intake) }
     log.info("partitions given up", ["partitions": "\(taken)"])
   }
+
+  /// Hands the buffer to the flusher, where there is something in it. False where no empty one came free in time.
+  @discardableResult
+  private mutating func flushInTime(_ intake: inout Intake) throws(IngestError) -> Bool {
+    if !partitions.isDirty { return true }
+    guard try intake.reserve(until: revokeDeadline_ns) else { return false }
+    try flush(&intake)
+    return true
+  }
+
+  /// Whether everything that was handed over became durable in time.
+  private mutating func drainInTime() throws(IngestError) -> Bool {
+    let isDone: Bool
+    do throws(StoreError) { isDone = try queue.drain(until: revokeDeadline_ns) } catch { throw IngestError(error) }
+    try takeDurable()
+    return isDone
+  }
+
+  private var revokeDeadline_ns: UInt64 { MonotonicClock.now_ns + UInt64(settings.revokeLimit_ms) * 1_000_000 / 2 }
 
   private mutating func lose(_ partition: Int32, _ error: KafkaError, _ consumer: Consumer) {
     guard error.isOffsetOutOfRange else {

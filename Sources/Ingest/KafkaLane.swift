@@ -113,7 +113,13 @@ struct KafkaLane: ~Copyable {
       try intake.finish(partitions.positions())
       try takeDurable()
       commitLast(consumer, partitions.owned)
-    } catch { failure = error }
+    } catch {
+      if error.code == .interrupted {
+        log.warn("the last buffer is not kept, and will be read again", ["error": error.message])
+      } else {
+        failure = error
+      }
+    }
     if !consumer.close(timeout_ms: Self.close_ms) {
       log.warn("the group was not left in time: it will notice by itself", ["topic": settings.topic])
       consumer.abandon()

@@ -29,11 +29,15 @@ struct LanePartitions {
     var breaker: Breaker
 
     var isOwned: Bool { lifecycle.state != nil }
+    /// Whether its place in the log is known.
+    var isPlaced: Bool { isOwned && lifecycle.state != .assigned }
     var isRead: Bool { lifecycle.state?.isRead ?? false }
   }
 
   private var slots: ContiguousArray<Partition>
   private var messages: [UInt16: String] = [:]
+  /// Given up while what was read of them was still in the buffer: their offsets go with it.
+  private var departed: [PartitionOffsets] = []
   private let topic: String
   /// Whether anything was applied that no handed-over buffer covers, or partitions came or went since.
   private(set) var isDirty = false
@@ -130,6 +134,12 @@ struct LanePartitions {
     isDirty = true
   }
 
+  /// Whether the buffer may have records of one of these from before it was given up: until it is handed over, the store cannot tell
+  /// where to read on.
+  func hasDeparted(_ partitions: [Int32]) -> Bool {
+    departed.contains { partitions.contains(Int32($0.partition)) }
+  }
+
   /// Of these, those that the consumer has.
   func fetched(_ partitions: [Int32]) -> [Int32] { partitions.filter { slots[Int($0)].isFetched } }
 
@@ -137,8 +147,11 @@ struct LanePartitions {
 
   mutating func setLost(_ partition: UInt16) { apply(.away, to: partition) }
 
-  /// After what was read of it was handed to the flusher.
+  /// Given up. Where the buffer has records of it yet, its offsets go with the buffer.
   mutating func remove(_ partition: UInt16) {
+    if isDirty, slots[Int(partition)].isOwned, slots[Int(partition)].isPlaced {
+      departed.append(offsets(of: partition))
+    }
     apply(.removed, to: partition)
     slots[Int(partition)].isFetched = false
     messages[partition] = nil
@@ -290,12 +303,16 @@ struct LanePartitions {
     positions.owned = slots.indices.filter { slots[$0].isOwned && slots[$0].lifecycle.state != .lost }.map {
       UInt16($0)
     }
-    for index in slots.indices where slots[index].isOwned && slots[index].lifecycle.state != .assigned {
-      positions.partitions.append(
-        PartitionOffsets(
-          partition: UInt16(index), base: slots[index].base, applied: slots[index].applied, last: slots[index].last))
-    }
+    positions.partitions = slots.indices.filter { slots[$0].isPlaced }.map { offsets(of: UInt16($0)) }
+    positions.partitions += departed.filter { !slots[Int($0.partition)].isPlaced }
+    positions.partitions.sort { $0.partition < $1.partition }
+    departed = []
     return positions
+  }
+
+  private func offsets(of partition: UInt16) -> PartitionOffsets {
+    let slot = slots[Int(partition)]
+    return PartitionOffsets(partition: partition, base: slot.base, applied: slot.applied, last: slot.last)
   }
 
   mutating func makeDurable(_ positions: DurablePositions) {

@@ -14,6 +14,8 @@ public struct StoreError: Error, CustomStringConvertible, Sendable {
     case damaged
     /// The operating system or RocksDB failed.
     case storage
+    /// Not waited for, as the process ends. What was not kept is read again.
+    case interrupted
   }
 
   public let code: Code

@@ -324,6 +324,25 @@ final class LanePartitionsTests {
     #expect(partitions.statuses.isEmpty)
   }
 
+  @Test("one that is given up before the buffer was handed over has its offset go with the buffer, and waits for that")
+  func departed() {
+    for partition in [UInt16(0), 1, 2] { _ = assign(partition, stored: nil, log: (0, 50)) }
+    #expect(takePositions().count == 3)
+    #expect(apply(1, 0))
+    partitions.setRevoking(1)
+    partitions.remove(1)
+    #expect(partitions.hasDeparted([0, 1]) && !partitions.hasDeparted([0, 2]))
+    // Given again before: its place is not looked up yet, and its old offset still goes with the buffer.
+    partitions.setWaiting(1)
+    #expect(
+      takePositions() == [
+        PartitionOffsets(partition: 0, base: 0, applied: 0), PartitionOffsets(partition: 1, base: 0, applied: 1),
+        PartitionOffsets(partition: 2, base: 0, applied: 0),
+      ])
+    #expect(!partitions.hasDeparted([1]))
+    #expect(takePositions().map(\.partition) == [0, 2])
+  }
+
   @Test("which partitions are owned goes with every buffer, and changes of it are written soon")
   func owned() {
     _ = assign(0, stored: nil, log: (0, 50))
