@@ -275,6 +275,7 @@ class Round:
                 instance.check()
                 time.sleep(0.02)
             self.counts["rebalances"] += instance.count("message=\"partitions assigned\"")
+            self.counts["stops without all kept"] += instance.unkept
 
     def compare(self, comparison, owners):
         for instance in self.instances:
