@@ -4,7 +4,7 @@ import Threads
 
 /// The thread that takes erased users' bytes off the disk, in a stated time after their erasures became durable. Many erasures of
 /// that time are one compaction.
-final class ErasureCompactor: @unchecked Sendable {  // `isStopping` is guarded by `mutex`; the thread is joined by `stop`, once
+final class ErasureCompactor: @unchecked Sendable {  // guarded by `mutex`; the thread is joined once, by `stop`
   private let mutex = Mutex()
   private var isStopping = false
   private var thread: Thread?

@@ -12,6 +12,8 @@ public struct LookupError: Error, Equatable, CustomStringConvertible {
     case damaged
     /// The store failed.
     case storage
+    /// The state has given the user's partition up.
+    case notOwned
     /// The user's records are not where the partitioner says, or may not be.
     case misplaced
   }
@@ -33,13 +35,17 @@ public struct LookupError: Error, Equatable, CustomStringConvertible {
 /// Answers lookups from a store: state, selection, columns, bytes. One thread's; memory reused from lookup to lookup.
 public struct UserLookup: ~Copyable {
   private let store: InterestStore
+  private let owned: Set<UInt16>?
   private let json: SequenceJSONWriter
   private let scratch: ReadScratch
   private var reader: SequenceReader
   private var sequence = GroupSequence()
 
-  public init(_ store: InterestStore) {
+  /// - Parameter partitions: Where nobody fills the store: those that were its instance's last. What it has of others is what they were
+  ///   when they were given up. Nil: lookups are asked for what is here only.
+  public init(_ store: InterestStore, ownedAtLast partitions: [UInt16]? = nil) {
     self.store = store
+    owned = partitions.map { Set($0) }
     let generation = store.generation
     json = SequenceJSONWriter(configuration: generation.configuration)
     scratch = ReadScratch(rules: generation.rules)
@@ -51,6 +57,14 @@ public struct UserLookup: ~Copyable {
     guard (1...Behavior.maximumIDLength).contains(user.count) else {
       throw LookupError(.badRequest, "a user id has 1 to \(Behavior.maximumIDLength) bytes", parameter: "user")
     }
+  }
+
+  private static func check(_ partitions: Range<UInt16>, _ owned: Set<UInt16>) throws(LookupError) {
+    guard let other = partitions.first(where: { !owned.contains($0) }) else { return }
+    throw LookupError(
+      .notOwned,
+      "partition \(other), which the user may be in, was given to another instance before this state was left: ask that one"
+    )
   }
 
   /// Where the state has users on wrong partitions, refuses a user who is on one.
@@ -90,6 +104,7 @@ public struct UserLookup: ~Copyable {
     user: UnsafeRawBufferPointer, _ query: SequenceQuery, into output: inout ByteBuffer
   ) throws(LookupError) {
     try Self.check(user: user)
+    if let owned { try Self.check(store.identity.source.partitions(of: user), owned) }
     if store.generation.hasMisplacedUsers { try checkPlace(of: user) }
     let outcome: Result<Void, SequenceError>
     do {

@@ -69,6 +69,9 @@ final class DaemonMetrics: Sendable {
       "interestd_event_ids_bytes", "Bytes of the files that hold event ids, about.",
       Double(generation.duplicateIDs_bytes))
     writer.counter(
+      "interestd_read_errors_total", "Lookups that failed because stored bytes could not be read.",
+      service.readErrors.count)
+    writer.counter(
       "interestd_damaged_merges_total", "Merges that met bytes which cannot be read.", generation.damagedMerges)
     writer.gauge(
       "interestd_erasures_pending", "Erased users whose bytes may still be on the disk.",

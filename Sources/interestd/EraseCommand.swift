@@ -25,7 +25,8 @@ struct EraseCommand {
     defer { producer.abandon() }
     let partitions = try producer.partitionCount(of: configuration.kafka.topic, timeout_ms: Self.request_ms)
     let source = StateSource.kafka(
-      clusterID: "", topic: configuration.kafka.topic, partitions: Int(partitions), partitioner: configuration.partitioner)
+      clusterID: "", topic: configuration.kafka.topic, partitions: Int(partitions),
+      partitioner: configuration.partitioner)
     let topic = try producer.topic(configuration.kafka.topic)
     var failure: KafkaError?
     do throws(KafkaError) {

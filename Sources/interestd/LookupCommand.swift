@@ -36,7 +36,8 @@ struct LookupCommand {
     let query = try QueryParameters.query(
       groups: arguments.text("groups"), behaviors: arguments.text("behaviors"), order: arguments.text("order"),
       asOf: arguments.text("as-of"))
-    var lookup = UserLookup(try InterestStore.open(reading: path))
+    let store = try InterestStore.open(reading: path)
+    var lookup = UserLookup(store, ownedAtLast: try store.generation.ownedPartitions())
     var output = ByteBuffer(capacity: 1 << 16)
     try Array(user.utf8).withUnsafeBytes { try lookup.writeJSON(user: $0, query, into: &output) }
     return Data(output.bytes)

@@ -21,7 +21,9 @@ final class LookupHandler: HTTPHandler {
   /// A place for a `UserLookup`, which cannot be optional in a class otherwise.
   private final class OwnedLookup {
     var lookup: UserLookup
-    init(_ store: InterestStore) { lookup = UserLookup(store) }
+    init(_ backend: LookupService.Backend) {
+      lookup = UserLookup(backend.store, ownedAtLast: backend.ownedAtLast)
+    }
   }
 
   /// `redirects`: whether lookups of other instances' users are sent there instead of forwarded.
@@ -59,7 +61,13 @@ final class LookupHandler: HTTPHandler {
 
   private func answerReady(_ response: inout HTTPResponse) {
     if let missing = service.missing { return response.failUnavailable(retryAfter_s: 1, "not ready: \(missing)") }
-    response.body.append("{\"status\":\"ready\"}\n")
+    response.body.append("{\"status\":\"ready\"")
+    if let error = service.readErrors.recent {
+      // Others than those users are answered.
+      response.body.append(",\"warning\":")
+      response.body.append(jsonString: "a stored state could not be read: \(error)")
+    }
+    response.body.append("}\n")
   }
 
   private func answerTopology(_ response: inout HTTPResponse) {
@@ -90,10 +98,20 @@ final class LookupHandler: HTTPHandler {
     } catch let error as ParameterError {
       response.fail(error)
     } catch let error as LookupError {
-      response.fail(
-        error.code == .badRequest ? .badRequest : .internalServerError, parameter: error.parameter, error.message)
+      fail(error, &response)
     } catch {
       response.fail(.internalServerError, "\(error)")
+    }
+  }
+
+  private func fail(_ error: LookupError, _ response: inout HTTPResponse) {
+    switch error.code {
+    case .badRequest: response.fail(.badRequest, parameter: error.parameter, error.message)
+    case .notOwned: response.failUnavailable(retryAfter_s: 60, error.message)
+    case .damaged, .storage:
+      service.readErrors.add(error.message)
+      response.fail(.internalServerError, error.message)
+    case .misplaced: response.fail(.internalServerError, error.message)
     }
   }
 
@@ -109,7 +127,7 @@ final class LookupHandler: HTTPHandler {
   private func current() -> (LookupService.Backend, OwnedLookup)? {
     if let backend, let lookup { return (backend, lookup) }
     guard let backend = service.backend else { return nil }
-    let owned = OwnedLookup(backend.store)
+    let owned = OwnedLookup(backend)
     self.backend = backend
     lookup = owned
     return (backend, owned)

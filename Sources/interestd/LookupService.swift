@@ -18,6 +18,8 @@ final class LookupService: Sendable {
     let counters: IngestCounters
     /// Who owns the partitions that are not here; without one, all are.
     var topology: Topology?
+    /// See `UserLookup`.
+    var ownedAtLast: [UInt16]?
 
     /// Whether lookups are answered from all partitions here.
     var hasAllPartitions: Bool {
@@ -34,6 +36,7 @@ final class LookupService: Sendable {
   let lookups = LatencyHistogram()
   let answers = AnswerCounters()
   let forwards = ForwardCounters()
+  let readErrors = ReadErrors()
 
   var backend: Backend? { mutex.withLock { current } }
 
@@ -86,5 +89,31 @@ final class AnswerCounters: Sendable {
       ("2xx", good.load(ordering: .relaxed)), ("4xx", refused.load(ordering: .relaxed)),
       ("5xx", failed.load(ordering: .relaxed)),
     ]
+  }
+}
+
+/// Lookups that failed because stored bytes could not be read.
+final class ReadErrors: @unchecked Sendable {  // guarded by `mutex`
+  private let mutex = Mutex()
+  private var total: UInt64 = 0
+  private var last: (message: String, at_ns: UInt64)?
+  /// One is told for so long.
+  private static var recent_ns: UInt64 { 300_000_000_000 }
+
+  func add(_ message: String) {
+    mutex.withLock {
+      total += 1
+      last = (message, MonotonicClock.now_ns)
+    }
+  }
+
+  var count: UInt64 { mutex.withLock { total } }
+
+  /// The last one, while it is recent.
+  var recent: String? {
+    mutex.withLock {
+      guard let last, MonotonicClock.now_ns - last.at_ns < Self.recent_ns else { return nil }
+      return last.message
+    }
   }
 }

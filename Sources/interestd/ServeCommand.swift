@@ -29,7 +29,9 @@ struct ServeCommand {
     let endpoint = try Endpoint(configuration, service, log)
     let store = try InterestStore.open(
       serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")
-    service.publish(.init(store: store, board: nil, counters: IngestCounters()))
+    service.publish(
+      .init(
+        store: store, board: nil, counters: IngestCounters(), ownedAtLast: try store.generation.ownedPartitions()))
     if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     endpoint.stop()

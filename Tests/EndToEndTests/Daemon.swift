@@ -62,7 +62,15 @@ final class Daemon {
     _ what: String, within seconds: Double = 60, _ location: SourceLocation = #_sourceLocation,
     _ condition: () throws -> Bool
   ) throws {
-    let isReached = try eventually(within: seconds) { try condition() || !command.isRunning }
+    let isReached = try eventually(within: seconds) {
+      do {
+        return try condition() || !command.isRunning
+      } catch {
+        // What is asked of a daemon that has just ended fails: its log tells why it has.
+        if eventually(within: 1, { !command.isRunning }) { return true }
+        throw error
+      }
+    }
     try #require(
       isReached && command.isRunning, "\(what): \(command.error.suffix(4000))", sourceLocation: location)
   }

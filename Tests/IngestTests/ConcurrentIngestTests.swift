@@ -1,6 +1,7 @@
 import Ingest
 import Inputs
 import InterestStore
+import Kafka
 import Lookup
 import TestKit
 import Testing
@@ -38,6 +39,30 @@ struct ConcurrentIngestTests {
       #expect(try users.map { try lookup.sequence(of: $0) }.sorted() == world.expectedDump(events).sorted())
     }
     #expect(try kafka.state.dump() == world.expectedDump(events))
+  }
+
+  @Test("a lane hands dead letters over while the flusher waits for them", arguments: [16, 100_000])
+  func deadLetters(buffer: Int) throws {
+    let kafka = try KafkaFixture()
+    try kafka.cluster.createTopic("events.dead", partitions: 4)
+    for part in stride(from: 0, to: 3000, by: 300) {
+      try kafka.produce(events[part..<part + 300])
+      try kafka.publish((0..<100).map { (Int32($0 % 4), Array("u".utf8), Array("bad \($0)".utf8)) })
+    }
+    let counters = try kafka.run(buffer: buffer) {
+      $0.bufferAge_ms = 20
+      $0.breakerPercent = 100
+      $0.deadLetters = DeadLetterTopic(
+        name: "events.dead", partitions: 4,
+        configuration: KafkaConfiguration([("bootstrap.servers", kafka.cluster.bootstrap)]))
+    } while: { running in
+      try running.reach(applied: 4000)
+    }
+    #expect(counters.bad == 1000)
+    #expect(counters.lettersWaiting == 0)
+    let dead = try Consumer(topic: "events.dead", kafka.settings().configuration)
+    #expect(try dead.watermarks([0, 1, 2, 3], timeout_ms: 10_000).reduce(0) { $0 + $1.high } == 1000)
+    #expect(try kafka.state.dump() == world.expectedDump(Array(events[..<3000])))
   }
 
   @Test("files are folded and flushed on two threads while others look users up", arguments: [16, 2000])

@@ -19,7 +19,8 @@ public final class KafkaBroker: @unchecked Sendable {  // `node` is the owner's;
     return java == nil ? "no Java for Apache Kafka: install openjdk-17-jre-headless, or set JAVA_HOME" : nil
   }()
 
-  private static let home: String? = {
+  /// The distribution; nil: there is none.
+  public static let home: String? = {
     let given = ProcessInfo.processInfo.environment["KAFKA_HOME"]
     return [given, Package.shared + "/kafka"].compactMap { $0 }.first {
       access("\($0)/bin/kafka-server-start.sh", X_OK) == 0
