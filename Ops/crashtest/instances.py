@@ -14,6 +14,7 @@ from .processes import Failure, finish, run, start
 
 # An instance has to end within so many seconds of SIGTERM, whatever the brokers do.
 STOP_S = 20
+UNKEPT = "letters are not acknowledged"
 
 
 class Instance:
@@ -28,6 +29,8 @@ class Instance:
         self.paused_until = self.stopping_until = None
         # It has left the group for good.
         self.is_gone = False
+        # How often it could not keep all within the time that it has to end, as no broker took its dead letters.
+        self.unkept = 0
         self._address = None
         self._begin = 0
 
@@ -72,7 +75,9 @@ class Instance:
         if was_asked and code == -signal.SIGTERM and self.address() is None:
             code = 0  # It was asked before it had come so far as to listen to signals.
         self.process = self.paused_until = self.stopping_until = None
-        if code != 0 or not was_asked:
+        if code == 1 and was_asked and UNKEPT in self.tail():
+            self.unkept += 1
+        elif code != 0 or not was_asked:
             raise Failure(f"{self.name} ended with {code}{' after SIGTERM' if was_asked else ' by itself'}: {self.tail()}")
 
     def settle(self):

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import threading
 import time
 
 from . import letters
@@ -19,7 +18,7 @@ from .instances import Instance
 from .processes import Failure, run
 from .publishers import Pieces, Publisher
 from .rdkafka import KafkaFailure, stable_ends
-from .topic import judge, read
+from .topic import Reading, judge, read
 
 PARTITIONS = 8
 SETTLE_S, LAG_S, ENDS_S = 120, 60, 60
@@ -48,11 +47,13 @@ class Round:
 
     def run(self):
         """Raises `Failure` where the round cannot be brought to its end; `faults` are what the comparison found."""
+        plan = self.plan
         try:
             self.timed("prepare", self.prepare)
             self.disturb()
             last = self.timed("publish last", self.publish_last)
-            reading = Reading(self, last)
+            reading = Reading(
+                self.tool("kafka-console-consumer"), plan.brokers, self.topic, PARTITIONS, last, self.path("topic.txt"))
             ends = self.timed("ends", self.ends, self.topic)
             comparison = self.timed("read", lambda: self.judge(reading.result()))
             owners = self.timed("settle", self.settle, ends)
@@ -275,6 +276,7 @@ class Round:
                 instance.check()
                 time.sleep(0.02)
             self.counts["rebalances"] += instance.count("message=\"partitions assigned\"")
+            self.counts["stops without all kept"] += instance.unkept
 
     def compare(self, comparison, owners):
         for instance in self.instances:
@@ -317,29 +319,3 @@ class Round:
         for instance in self.instances:
             if instance.is_up:
                 instance.kill()
-
-
-class Reading:
-    """Reads the topic up to its last records while other things go on."""
-
-    def __init__(self, whole, last):
-        self.failure = self.logs = None
-
-        def is_last(_number, record):
-            return record is not None and record.value is not None and last in record.value
-
-        def work():
-            try:
-                self.logs = read(
-                    whole.tool("kafka-console-consumer"), whole.plan.brokers, whole.topic, PARTITIONS, is_last, whole.path("topic.txt"))
-            except Failure as failure:
-                self.failure = failure
-
-        self.thread = threading.Thread(target=work, name="reading", daemon=True)
-        self.thread.start()
-
-    def result(self):
-        self.thread.join()
-        if self.failure:
-            raise self.failure
-        return self.logs

@@ -90,3 +90,28 @@ def judge(logs, catalog, groups):
                 log.bad.append(record)
         topic.append(log)
     return topic
+
+
+class Reading:
+    """Reads a topic up to each partition's first record that has the bytes `last` in it, while other things go on."""
+
+    def __init__(self, tool, brokers, topic, partitions, last, copy):
+        self.failure = self.logs = None
+
+        def is_last(_number, record):
+            return record is not None and record.value is not None and last in record.value
+
+        def work():
+            try:
+                self.logs = read(tool, brokers, topic, partitions, is_last, copy)
+            except Failure as failure:
+                self.failure = failure
+
+        self.thread = threading.Thread(target=work, name="reading", daemon=True)
+        self.thread.start()
+
+    def result(self):
+        self.thread.join()
+        if self.failure:
+            raise self.failure
+        return self.logs

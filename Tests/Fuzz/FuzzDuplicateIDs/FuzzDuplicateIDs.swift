@@ -45,7 +45,7 @@ private func checkIDs(_ feed: inout InputFeed, _ limits: DuplicateLimits) {
   var stored: [EncodedIDs] = []
   var met: [(id: UInt8, offset: Int64, timestamp_ms: Int64)] = []
   var offset: Int64 = -1
-  while !feed.isEmpty && met.count < 200 {
+  while !feed.isEmpty && met.count < 64 {
     let shape = feed.byte()
     offset += 1 + Int64(shape >> 5)
     let id = shape & 3
