@@ -120,6 +120,8 @@ extension KafkaLane {
     } catch {
       if error.isFatal { throw IngestError(.kafka, error.description) }
       log.warn("waiting for the ends of partitions", ["partitions": "\(given)", "error": error.description])
+      // Of partitions that are not read yet, librdkafka does not ask by itself who leads them now.
+      _ = try? consumer.partitionCount(timeout_ms: Self.singleRequest_ms)
     }
     if given.count == 1 { return [] }
     var ends: [LogEnds] = []

@@ -60,6 +60,8 @@ struct KafkaLane: ~Copyable {
   var hasJoined = false
   /// Stopped since the last turn.
   var newlyStopped: [Int32] = []
+  /// Whether the log did not answer in this turn: it is asked no more in it.
+  var isProbeSilent = false
   /// When partitions could last not be placed.
   var lastPlaced_ns: UInt64 = 0
   private var lastCommit_ns: UInt64 = 0
@@ -88,7 +90,8 @@ struct KafkaLane: ~Copyable {
     self.queue = queue
     self.refusal = refusal
     self.isStopping = isStopping
-    probe = LogProbe(topic: settings.topic, settings.configuration, isLeftToEnd: settings.endsProcess)
+    probe = LogProbe(
+      topic: settings.topic, settings.configuration, isLeftToEnd: settings.endsProcess, isStopping: isStopping)
     volume = VolumeWatch(path: pipeline.store.directory.path, minimum_bytes: settings.minimumFree_bytes)
     let breaker = Breaker(.init(records: settings.breakerRecords, percent: settings.breakerPercent))
     partitions = LanePartitions(topic: settings.topic, count: settings.partitions, breaker: breaker)
@@ -140,6 +143,7 @@ struct KafkaLane: ~Copyable {
   /// One batch.
   private mutating func turn(_ consumer: Consumer, _ intake: inout Intake) throws(IngestError) {
     var events: [ConsumerEvent] = []
+    isProbeSilent = false
     try poll(consumer, &intake, &events)
     for event in events { try handle(event, consumer, &intake) }
     try pauseStopped(consumer)

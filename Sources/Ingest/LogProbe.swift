@@ -9,20 +9,29 @@ final class LogProbe {
   private let topic: String
   private let configuration: KafkaConfiguration
   private let isLeftToEnd: Bool
+  private let isStopping: @Sendable () -> Bool
   private var consumer: Consumer?
-  /// What `records` last read: every readable record of a partition with `from` <= offset < `end`.
-  private var window = Window()
+  /// What was last read of partitions.
+  private var windows: [Int32: Window] = [:]
+  private static let windowLimit = 256
 
+  /// Every readable record with `from` <= offset < `end`.
   private struct Window {
-    var partition: Int32 = -1
-    var from: Int64 = 0
-    var end: Int64 = 0
+    var from: Int64
+    var end: Int64
     var offsets: [Int64] = []
+
+    func has(_ range: Range<Int64>) -> Bool { offsets.contains { range.contains($0) } }
   }
 
-  /// - Parameter isLeftToEnd: See `KafkaLaneSettings.endsProcess`.
-  init(topic: String, _ configuration: KafkaConfiguration, isLeftToEnd: Bool) {
+  /// - Parameters:
+  ///   - isLeftToEnd: See `KafkaLaneSettings.endsProcess`.
+  ///   - isStopping: From then on nothing is waited for.
+  init(
+    topic: String, _ configuration: KafkaConfiguration, isLeftToEnd: Bool, isStopping: @escaping @Sendable () -> Bool
+  ) {
     self.topic = topic
+    self.isStopping = isStopping
     self.isLeftToEnd = isLeftToEnd
     // It asks for little, and may not be taken for the group's member.
     var own = KafkaConfiguration(
@@ -44,15 +53,16 @@ final class LogProbe {
 
   /// Whether the log has a readable record with `from` <= offset < `end`; nil where no broker answered in time.
   func hasRecord(_ partition: Int32, from: Int64, before end: Int64, timeout_ms: Int) -> Bool? {
-    if window.partition != partition || from < window.from || end > window.end {
-      guard read(partition, from: from, upTo: end, timeout_ms: timeout_ms) else { return nil }
-    }
-    return window.offsets.contains { $0 >= from && $0 < end }
+    if let known = windows[partition], from >= known.from, end <= known.end { return known.has(from..<end) }
+    guard let window = read(partition, from: from, upTo: end, timeout_ms: timeout_ms) else { return nil }
+    if windows.count >= Self.windowLimit { windows.removeAll() }
+    windows[partition] = window
+    return window.has(from..<end)
   }
 
   /// Reads on a little behind what is asked for, as the next question is likely to be about that.
-  private func read(_ partition: Int32, from: Int64, upTo end: Int64, timeout_ms: Int) -> Bool {
-    var found = Window(partition: partition, from: from, end: from)
+  private func read(_ partition: Int32, from: Int64, upTo end: Int64, timeout_ms: Int) -> Window? {
+    var found = Window(from: from, end: from)
     let isAnswered = follow([PartitionOffset(partition: partition, offset: from)], timeout_ms: timeout_ms) { record in
       found.offsets.append(record.offset)
       found.end = record.offset + 1
@@ -62,9 +72,7 @@ final class LogProbe {
       return true
     }
     // What lies before the first record at or behind `end` is known as well.
-    guard isAnswered, found.end >= end else { return false }
-    window = found
-    return true
+    return isAnswered && found.end >= end ? found : nil
   }
 
   /// The first record at or behind each place; partitions of which none is known in time, or that have none, are left out.
@@ -94,7 +102,7 @@ final class LogProbe {
     do throws(KafkaError) {
       let consumer = try opened()
       try consumer.assign(places)
-      while !isDone && MonotonicClock.now_ns < deadline_ns {
+      while !isDone && !isStopping() && MonotonicClock.now_ns < deadline_ns {
         consumer.poll(timeout_ms: 20) { message in
           let isWanted = places.contains { $0.partition == message.partition && message.offset >= $0.offset }
           if isWanted && body((message.partition, message.offset, message.timestamp_ms)) { isDone = true }

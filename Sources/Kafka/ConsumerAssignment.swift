@@ -80,12 +80,18 @@ extension Consumer {
     if offsets.isEmpty { return }
     let list = PartitionList(topic: topic, offsets)
     let operation = "hold the place in topic '\(topic)'"
-    try KafkaError.check(consuming: rd_kafka_seek_partitions(client.handle, list.raw, timeout_ms), operation)
+    try KafkaError.check(
+      consuming: rd_kafka_seek_partitions(client.handle, list.raw, Self.seekTimeout(timeout_ms)), operation)
     // A partition that is not being read yet has lost nothing: its reading begins where `assign` said.
     for element in list.elements
     where element.err != RD_KAFKA_RESP_ERR__STATE && element.err != RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS {
       try KafkaError.check(element.err, "\(operation), partition \(element.partition)")
     }
+  }
+
+  /// librdkafka before 2.1 takes microseconds there (confluentinc/librdkafka pull request 4230).
+  private static func seekTimeout(_ timeout_ms: Int32) -> Int32 {
+    rd_kafka_version() < 0x0201_00FF ? min(timeout_ms, 1_000_000) * 1000 : timeout_ms
   }
 
   /// Stops the delivery of these partitions, which stay assigned, until `resume`.
@@ -107,7 +113,8 @@ extension Consumer {
   public func seek(_ offsets: [PartitionOffset], timeout_ms: Int32) throws(KafkaError) {
     let list = PartitionList(topic: topic, offsets)
     let operation = "seek in topic '\(topic)'"
-    try KafkaError.check(consuming: rd_kafka_seek_partitions(client.handle, list.raw, timeout_ms), operation)
+    try KafkaError.check(
+      consuming: rd_kafka_seek_partitions(client.handle, list.raw, Self.seekTimeout(timeout_ms)), operation)
     try PartitionList.check(list.elements, operation)
   }
 }

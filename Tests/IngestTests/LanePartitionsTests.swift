@@ -191,7 +191,7 @@ final class LanePartitionsTests {
     #expect(!partitions.isDirty)
   }
 
-  @Test("a buffer covers every owned partition, one without events too, and no other")
+  @Test("a buffer covers every owned partition, one without events too, and what was given up since the last, once")
   func positions() {
     for partition in [UInt16(0), 1, 3] { _ = partitions.assign(partition, stored: nil, log: (0, 50)) }
     #expect(apply(1, 0))
@@ -199,7 +199,9 @@ final class LanePartitionsTests {
     #expect(
       takePositions() == [
         PartitionOffsets(partition: 0, base: 0, applied: 0), PartitionOffsets(partition: 1, base: 0, applied: 1),
+        PartitionOffsets(partition: 3, base: 0, applied: 0),
       ])
+    #expect(takePositions().map(\.partition) == [0, 1])
   }
 
   @Test("what is durable is what was flushed, and only that is committed")
