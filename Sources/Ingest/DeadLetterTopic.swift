@@ -37,6 +37,8 @@ public struct DeadLetterTopic: Sendable {
     var producer = configuration
     for (name, value) in [
       ("enable.idempotence", "true"), ("acks", "all"), ("message.timeout.ms", "0"), ("linger.ms", "5"),
+      // More would lose some (`Producer.defaults`).
+      ("max.in.flight.requests.per.connection", "1"),
       ("message.max.bytes", "\(min(letter_bytes + Self.framing_bytes, 1_000_000_000))"),
       // A batch of many small letters must not be refused for its size.
       ("batch.size", "\(min(max(letter_bytes / 2, 1), 1_000_000))"),

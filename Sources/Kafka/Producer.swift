@@ -11,7 +11,12 @@ public final class Producer {
   let arguments = UnsafeMutablePointer<rd_kafka_vu_t>.allocate(capacity: 8)
 
   /// What applies where the configuration says nothing else. The queue is bounded by records and by bytes.
+  ///
+  /// One request at a time to each broker: with more, librdkafka 2.0.2 loses records and reports them as delivered. Where a partition's first
+  /// batch is refused for the moment (a topic just made, a leader just moved) and the next one is taken, brokers without a state of the
+  /// producer take that for the beginning, and the first one, tried again, for a duplicate.
   static let defaults = [
+    ("max.in.flight.requests.per.connection", "1"),
     ("enable.idempotence", "true"), ("acks", "all"), ("compression.type", "lz4"), ("linger.ms", "20"),
     ("batch.num.messages", "100000"), ("partitioner", "murmur2_random"), ("queue.buffering.max.messages", "200000"),
     ("queue.buffering.max.kbytes", "65536"),

@@ -23,6 +23,7 @@ public final class Transactions {
     var configuration = configuration
     configuration.set("transactional.id", id)
     configuration.set("enable.idempotence", "true")
+    configuration.set("max.in.flight.requests.per.connection", "1")  // more would lose some (`Producer.defaults`)
     self.configuration = configuration
     self.diagnostics = diagnostics
     self.id = id

@@ -14,7 +14,10 @@ struct DeadLetterTests {
   }
 
   private func run(_ topic: Topic, _ environment: [String: String] = [:], applied: Int) throws {
-    let daemon = try Daemon(DataSet.sample, topic, state: state, environment: environment)
+    // A group of its own: others' instances would rebalance it.
+    let daemon = try Daemon(
+      DataSet.sample, topic, state: state,
+      environment: environment.merging(["INTERESTD_KAFKA__GROUP": topic.name]) { $1 })
     try daemon.awaitApplied(applied)
     try daemon.stop()
   }

@@ -31,7 +31,7 @@ private final class World {
 
   /// Runs the daemon over everything that is in the topic, and stops it.
   func fold(_ check: (Daemon) throws -> Void = { _ in }) throws {
-    let daemon = try Daemon(data, topic, state: state, environment: ["INTERESTD_INGEST__BREAKER_PERCENT": "100"])
+    let daemon = try Daemon(data, topic, state: state, environment: environment)
     let end = Int(try topic.end()())
     try daemon.awaitReady()
     try daemon.reach("applied") { try daemon.sum("interestd_partition_applied_offset") >= end }
@@ -39,11 +39,20 @@ private final class World {
     try daemon.stop()
   }
 
-  var redriving: [String] { ["redrive", "--config", data.configuration, "--json"] + topic.flags }
+  /// A group of its own: others' instances would rebalance it.
+  var environment: [String: String] {
+    ["INTERESTD_INGEST__BREAKER_PERCENT": "100", "INTERESTD_KAFKA__GROUP": topic.name]
+  }
+
+  func startRedrive(_ flags: [String] = []) throws -> Command {
+    try Interestd.start(redriving + flags, environment: environment)
+  }
+
+  private var redriving: [String] { ["redrive", "--config", data.configuration, "--json"] + topic.flags }
 
   @discardableResult
   func redrive(_ flags: String..., expecting code: Int32 = 0) throws -> Command.Outcome {
-    let outcome = try Interestd.start(redriving + flags).wait(within: 120)
+    let outcome = try startRedrive(flags).wait(within: 120)
     try #require(outcome.code == code, "\(outcome)")
     return outcome
   }
@@ -111,7 +120,7 @@ struct RedriveTests {
     var killed = 0
     for step in 1...4 {
       let before = try end()
-      let command = try Interestd.start(world.redriving)
+      let command = try world.startRedrive()
       // The first may not have sent anything yet, the others are in the midst of it.
       _ = eventually { !command.isRunning || ((try? end()) ?? 0) > before + Int64(round == 0 ? 1 : 900 * step) }
       if command.isRunning { killed += 1 }
@@ -161,7 +170,7 @@ struct RedriveTests {
       // Nothing becomes durable: everything is read, and written, again.
       let daemon = try Daemon(
         world.data, world.topic, state: world.state,
-        environment: ["INTERESTD_BUFFER__AGE_MS": "3600000", "INTERESTD_INGEST__BREAKER_PERCENT": "100"])
+        environment: world.environment.merging(["INTERESTD_BUFFER__AGE_MS": "3600000"]) { $1 })
       try daemon.awaitApplied(3000)
       try daemon.reach("written") { try daemon.sum("interestd_dead_letters_unacknowledged") == 0 }
       daemon.command.kill()
