@@ -62,6 +62,10 @@ enum HTTPCorpus {
         + "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
       ok("post /b [hello world]") + ok("get /2 []")),
     accepted(
+      "chunks with quoted extensions",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"b;\\\"c\"\r\nhello\r\n0;d=\"\"\r\n\r\n",
+      ok("post /b [hello]")),
+    accepted(
       "chunks with a trailer",
       "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\nHost: b\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
       ok("post /b [x]") + ok("get /2 []")),
@@ -117,6 +121,21 @@ enum HTTPCorpus {
       "a chunk longer than it says",
       "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n", "400 Bad Request",
       malformed + "bad chunk"),
+    refused(
+      "an open quote in a chunk's extension",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"\r\nhello\r\n0\r\n\r\n",
+      "400 Bad Request",
+      malformed + "bad chunk extension"),
+    refused(
+      "a quote that is closed in a later line",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n2;a=\"\r\n\"\r\n0\r\n\r\n",
+      "400 Bad Request",
+      malformed + "bad chunk extension"),
+    refused(
+      "an open quote in the last chunk's extension",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n00;a=\"\r\nX: b\r\n\r\n",
+      "400 Bad Request",
+      malformed + "bad chunk extension"),
   ]
 
   static let headers = [
