@@ -10,6 +10,10 @@ public struct FileIngestReport: Sendable {
   /// Records read that count, and that do not.
   public var behaviors: UInt64 = 0
   public var badRecords: UInt64 = 0
+  /// Behaviors that were counted already, by their event ids.
+  public var duplicates: UInt64 = 0
+  /// Users erased, each time.
+  public var erasures: UInt64 = 0
   /// Behaviors of shops that the cluster map does not name.
   public var unmapped: UInt64 = 0
   /// Bytes (decompressed) that an earlier run had ingested.
@@ -77,6 +81,8 @@ public struct FileIngest: ~Copyable {
     if let failure { throw failure }
     report.behaviors = pipeline.counters.behaviors
     report.badRecords = pipeline.counters.bad
+    report.duplicates = pipeline.counters.duplicates
+    report.erasures = pipeline.counters.erasures
     report.unmapped = pipeline.counters.unmapped
     return report
   }

@@ -69,6 +69,8 @@ public struct KafkaError: Error, Equatable, Sendable, CustomStringConvertible {
       RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
       RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
       RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT,
+      // Fewer brokers at the moment than a new topic is to have copies.
+      RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
     ].map(\.rawValue))
 }
 

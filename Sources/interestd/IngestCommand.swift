@@ -66,6 +66,8 @@ struct IngestCommand {
     var result = CommandResult()
     result.add("behaviors", "behaviors", .count(report.behaviors))
     result.add("bad_records", "bad records", .count(report.badRecords))
+    result.add("duplicates", "duplicates", .count(report.duplicates))
+    if report.erasures > 0 { result.add("erasures", "erasures", .count(report.erasures)) }
     result.add("unmapped", "of unmapped shops", .count(report.unmapped))
     result.add("skipped_bytes", "ingested before", .bytes(report.skipped_bytes))
     result.add("users", "users in the state", .count(users))
@@ -73,7 +75,8 @@ struct IngestCommand {
     result.add("state_bytes", "state", .bytes(store.generation.stored_bytes))
     result.add("seconds", "seconds", .decimal(elapsed_s))
     result.add(
-      "events_per_s", "speed", .rate(Double(report.behaviors + report.badRecords) / elapsed_s, unit: "events/s"))
+      "events_per_s", "speed",
+      .rate(Double(report.behaviors + report.badRecords + report.duplicates) / elapsed_s, unit: "events/s"))
     if report.badRecords > 0 { result.add("dead_letters", "dead letters", .text(store.directory.deadLetters)) }
     if !report.incomplete.isEmpty { result.add("incomplete", "incomplete", .list(report.incomplete)) }
     if !report.failures.isEmpty { result.add("failures", "failures", .list(report.failures)) }
