@@ -88,7 +88,7 @@ class Parser final : public http::basic_parser<true> {
 };
 
 /// Whether a chunk's header, or the last one's with the trailer, ends in `framing`. Boost.Beast asks for more even then
-/// where a quote is open at the end of the line, and 1.74 takes the chunk off the body's limit again each time it looks.
+/// where a quote is open at the end of the line, and 1.74 takes the chunk off the body's limit again each time.
 bool is_complete(std::string_view framing) {
   if (framing.substr(0, 2) == "\r\n") framing.remove_prefix(2);  // the end of the chunk before
   size_t digit = framing.find_first_not_of('0');
