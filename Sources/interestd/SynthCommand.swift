@@ -54,6 +54,8 @@ struct SynthCommand {
     options.duplicateShare = arguments.number("duplicate-share") ?? 0
     options.badShare = arguments.number("bad-share") ?? 0
     options.namesEvents = arguments.flag("event-ids")
+    options.namesItems = !arguments.flag("no-items")
+    options.hotUserShare = arguments.number("hot-user-share") ?? 0
     try options.validate()
     return options
   }
