@@ -43,10 +43,10 @@ def finish(process, timeout_s, what):
             _running.discard(process)
 
 
-def run(arguments, timeout_s, output=None, started=lambda process: None):
+def run(arguments, timeout_s, output=None, started=lambda process: None, **options):
     """Runs to the end; raises `Failure` with what it complained of unless it ends with 0. Returns standard output, or None where
     `output` takes it."""
-    process = start(arguments, stdout=output or subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(arguments, stdout=output or subprocess.PIPE, stderr=subprocess.PIPE, **options)
     started(process)
     try:
         out, complaints = process.communicate(timeout=timeout_s)
