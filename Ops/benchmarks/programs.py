@@ -8,8 +8,13 @@ import subprocess
 from crashtest.processes import Failure, run
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-SHARED = pathlib.Path(os.environ.get("INTERESTD_SHARED", REPOSITORY.parent / "shared"))
+SHARED = pathlib.Path(os.environ.get("SHARED", REPOSITORY.parent / "shared"))
 PROBE_BUILD_S = 600
+
+
+def environment(**more):
+    """Without settings of interestd's: what is measured has its defaults."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("INTERESTD_")} | more
 
 
 def first(*candidates):

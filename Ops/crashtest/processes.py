@@ -54,6 +54,11 @@ def run(arguments, timeout_s, output=None, started=lambda process: None, **optio
         process.kill()
         process.communicate()
         raise Failure(f"{arguments[0]} did not end within {timeout_s} s") from error
+    except BaseException:
+        # An interruption: what is cleared away behind it is not to be written to any more.
+        process.kill()
+        process.wait()
+        raise
     finally:
         with _lock:
             _running.discard(process)
