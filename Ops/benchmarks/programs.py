@@ -12,9 +12,10 @@ SHARED = pathlib.Path(os.environ.get("SHARED", REPOSITORY.parent / "shared"))
 PROBE_BUILD_S = 600
 
 
-def environment(**more):
-    """Without settings of interestd's: what is measured has its defaults."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("INTERESTD_")} | more
+def forget_settings():
+    """What is measured has interestd's defaults, whatever the caller's environment says."""
+    for name in [name for name in os.environ if name.startswith("INTERESTD_")]:
+        del os.environ[name]
 
 
 def first(*candidates):

@@ -2,14 +2,13 @@
 same."""
 
 import json
+import os
 import re
 import resource
 import shutil
 import tempfile
 
 from crashtest.processes import Failure, run
-
-from .programs import environment
 
 # A run may take so long: what is slower than a tenth of the slowest seen has stopped.
 LEAST_EVENTS_PER_S, START_S = 10_000, 120
@@ -62,9 +61,9 @@ class Subjects:
     def _run(self, command, events, **more):
         """In a directory of its own, which also takes temporary files, and is gone behind it."""
         place = tempfile.mkdtemp(prefix="run.", dir=self.directory)
-        settings = environment(**{name: value.replace("DIR", place) for name, value in more.items()})
+        settings = {name: value.replace("DIR", place) for name, value in more.items()}
         try:
-            return run(command, limit_s(events), cwd=place, env=settings).decode()
+            return run(command, limit_s(events), cwd=place, env=os.environ | settings).decode()
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
