@@ -22,6 +22,10 @@ COLUMNS = [
     ("state_bytes_per_event", "state bytes per event"), ("write_amplification", "write amplification"),
     ("lookup_p50_us", "lookup p50 us"), ("lookup_p99_us", "lookup p99 us"),
 ]
+SOAK_COLUMNS = [
+    ("at_s", "s"), ("events_per_s", "events/s"), ("cpu_cores", "cores"), ("rss_mb", "resident MB"), ("lag_events", "lag"),
+    ("state_mb", "state MB"), ("level0_files", "level-0 files"), ("lookup_p50_us", "lookup p50 us"), ("lookup_p99_us", "lookup p99 us"),
+]
 VERDICTS = {True: "met", False: "**missed**", None: "not measured"}
 
 
@@ -86,13 +90,45 @@ def markdown(runs, about, notes):
 def write(runs, about, options, notes, directory, name):
     """Both files; returns the Markdown."""
     text = markdown(runs, about, notes)
-    directory = pathlib.Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     targets = [
         {"name": target.name, "unit": target.unit, "limit": target.limit, "is_least": target.is_least, "figure": figure, "is_met": is_met}
         for target, figure, is_met in judge(runs)
     ]
     whole = {"machine": about, "options": options, "notes": notes, "targets": targets, "medians": runs.medians(), "runs": runs.list}
+    write_files(directory, name, whole, text)
+    return text
+
+
+def write_files(directory, name, whole, text):
+    directory = pathlib.Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     (directory / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def soak_markdown(samples, end, verdicts, failure, about, options):
+    parts = [
+        f"# Soak\n\n{options['minutes']:g} minutes, {options['rate']:,} records a second of {options['users']:,} users, "
+        f"{options['partitions']} partitions, {options['lookups']:g} lookups a second ({options['protocol']}). {machine.line(about)}.\n"]
+    if failure:
+        parts.append(f"**Not finished**: {failure}\n")
+    rows = [[verdict.name, verdict.figure, verdict.limit, VERDICTS[verdict.is_met]] for verdict in verdicts]
+    parts.append(table(["", "figure", "limit", ""], rows))
+    if end.get("lookup_failures"):
+        parts.append("Lookups failed, the first of them: " + "; ".join(end["lookup_failures"]) + "\n")
+    # A dozen rows tell the course; the JSON has every sample.
+    step = max(len(samples) // 12, 1)
+    shown = samples[::step] + ([samples[-1]] if samples and (len(samples) - 1) % step else [])
+    rows = [[number(sample.get(key)) for key, _ in SOAK_COLUMNS] for sample in shown]
+    parts.append(table([title for _, title in SOAK_COLUMNS], rows))
+    return "\n".join(parts)
+
+
+def write_soak(samples, end, verdicts, failure, about, options, directory):
+    """Both files; returns the Markdown."""
+    text = soak_markdown(samples, end, verdicts, failure, about, options)
+    whole = {
+        "machine": about, "options": options, "failure": failure, "verdicts": [verdict._asdict() for verdict in verdicts], "end": end,
+        "samples": samples}
+    write_files(directory, "soak", whole, text)
     return text

@@ -1,0 +1,54 @@
+"""Whether a soak held what it has to, told from its samples."""
+
+import collections
+import statistics
+
+BUDGET_MB = 512
+# Of the budget: how far memory may go beyond it, and how much it may grow over the second half.
+EXCESS, GROWTH = 0.10, 0.05
+# Until so long after the beginning nothing is steady yet.
+WARM_UP_S = 30
+LEAST_SAMPLES = 5
+
+Verdict = collections.namedtuple("Verdict", "name figure limit is_met")
+
+
+def growth(samples, key):
+    """How much a figure grows over the second half: the median slope between any two samples, over its time. None with few samples."""
+    points = [(sample["at_s"], sample[key]) for sample in samples if sample.get(key) is not None]
+    points = points[len(points) // 2 :]
+    if len(points) < LEAST_SAMPLES:
+        return None
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for i, a in enumerate(points) for b in points[i + 1 :] if b[0] > a[0]]
+    return statistics.median(slopes) * (points[-1][0] - points[0][0])
+
+
+def greatest(samples, key, after_s=0):
+    values = [sample[key] for sample in samples if sample["at_s"] >= after_s and sample.get(key) is not None]
+    return max(values) if values else None
+
+
+def judge(samples, end, lag_limit, level0_limit):
+    """`end`: what was found at the end; figures that are not there are not judged."""
+
+    def at_most(name, figure, limit, unit):
+        met = None if figure is None else figure <= limit
+        told = "-" if figure is None else f"{figure:,.0f} {unit}"
+        return Verdict(name, told, f"at most {limit:,.0f} {unit}", met)
+
+    verdicts = [
+        at_most("resident memory, greatest", greatest(samples, "peak_rss_mb"), BUDGET_MB * (1 + EXCESS), "MB"),
+        at_most("resident memory, growth over the second half", growth(samples, "rss_mb"), BUDGET_MB * GROWTH, "MB"),
+        at_most("lag, greatest", greatest(samples, "lag_events", WARM_UP_S), lag_limit, "events"),
+        at_most("files at level 0, greatest", greatest(samples, "level0_files"), level0_limit, "files"),
+        at_most(f"lookups without an answer, of {end.get('lookups', 0):,}", end.get("lookups_failed"), 0, "lookups"),
+    ]
+    produced = end.get("produced")
+    for key, name in [("counted", "behaviors counted"), ("applied", "offsets applied"), ("in_state", "behaviors in all users' states")]:
+        figure = end.get(key)
+        met = None if figure is None or produced is None else figure == produced
+        verdicts.append(
+            Verdict(name, "-" if figure is None else f"{figure:,}", "-" if produced is None else f"exactly {produced:,}", met))
+    if "exit_code" in end:
+        verdicts.append(Verdict("exit code after SIGTERM", str(end["exit_code"]), "exactly 0", end["exit_code"] == 0))
+    return verdicts
