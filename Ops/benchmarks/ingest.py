@@ -51,6 +51,8 @@ class Ingest:
                 load, begin = machine.load(), time.monotonic()
                 try:
                     figures = measure()
+                    if "events_per_s" not in figures:
+                        raise Failure(f"it told no events_per_s: {figures}")
                 except Failure as error:
                     self.fail(name, subject, str(error))
                     continue

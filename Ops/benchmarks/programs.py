@@ -57,7 +57,9 @@ class Programs:
             shutil.copytree(self.probe_source, copy, ignore=ignored, copy_function=shutil.copyfile)
             for path in [copy, *copy.rglob("*")]:
                 path.chmod(path.stat().st_mode | 0o200)
-            run(["swift", "build", "-c", "release", "--product", "ingest-path"], PROBE_BUILD_S, cwd=copy)
+            # A compiler starts others: in a session of its own they end together.
+            command = ["swift", "build", "-c", "release", "--product", "ingest-path"]
+            run(command, PROBE_BUILD_S, cwd=copy, start_new_session=True)
             self._probe = copy / ".build/release/ingest-path"
         return self._probe
 
