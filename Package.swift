@@ -69,6 +69,11 @@ let modules: [Target] = [
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
+  module(
+    "Benchmarks",
+    [
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Synth", "Telemetry",
+    ]),
 ]
 
 let executable: Target = .executableTarget(
@@ -76,6 +81,7 @@ let executable: Target = .executableTarget(
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
     "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
+    "Benchmarks",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
