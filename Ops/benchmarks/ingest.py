@@ -45,9 +45,10 @@ class Ingest:
         print(f"{name}, {subject}: FAILED: {why}", flush=True)
 
     def interleave(self, name, subjects, repeat=None):
-        """subject -> what runs it and gives its figures. All of them in each round, so that what else the machine does meets all."""
+        """subject -> what runs it and gives its figures. All of them in each round, every other one backwards: what else the machine does, and
+        what a run leaves to the next, meets all of them."""
         for number in range(1, (repeat or self.options.repeat) + 1):
-            for subject, measure in subjects.items():
+            for subject, measure in list(subjects.items())[:: 1 if number % 2 else -1]:
                 load, begin = machine.load(), time.monotonic()
                 try:
                     figures = measure()

@@ -42,6 +42,7 @@ TARGETS = [
     at_most("live state, from the broker, compacted", "bytes per event", 12.5, median("broker", "interestd", "state_bytes_per_event")),
     at_most("write amplification, 20 million events of 500,000 users", "", 8, median("users", "500,000 users", "write_amplification")),
     at_most("lookup p99 while ingesting from the broker", "us", 2_000, median("broker", "interestd", "lookup_p99_us")),
+    at_most("lookups failed meanwhile", "", 0, median("broker", "interestd", "lookup_failures")),
     at_most("cost of 20 million events against 1 million", "times", 1.2, cost("events", "20,000,000 events", "1,000,000 events")),
     at_most("cost of 64 partitions against 1", "times", 1.2, cost("partitions", "64 partitions", "1 partition")),
     at_most("cost of 500,000 users against 50,000", "times", 1.6, cost("users", "500,000 users", "50,000 users")),
