@@ -45,8 +45,8 @@ class Ingest:
         print(f"{name}, {subject}: FAILED: {why}", flush=True)
 
     def interleave(self, name, subjects, repeat=None):
-        """subject -> what runs it and gives its figures. All of them in each round, every other one backwards: what else the machine does, and
-        what a run leaves to the next, meets all of them."""
+        """subject -> what runs it and gives its figures. All of them in each round, every other one backwards: what else the machine does,
+        and what a run leaves to the next, meets all of them."""
         for number in range(1, (repeat or self.options.repeat) + 1):
             for subject, measure in list(subjects.items())[:: 1 if number % 2 else -1]:
                 load, begin = machine.load(), time.monotonic()
@@ -131,8 +131,9 @@ class Ingest:
             return
         with Broker(self.programs.kafka, self.directory / "broker-real") as broker:
             broker.create("real", PARTITIONS)
-            command = [self.programs.interestd, "produce", "--brokers", broker.address, "--topic", "real", "--format", "json", "--json", file]
-            events = last_object(run(command, PRODUCE_S).decode(), "interestd produce")["delivered"]
+            arguments = ["--brokers", broker.address, "--topic", "real", "--format", "json", "--json", file]
+            told = run([self.programs.interestd, "produce", *arguments], PRODUCE_S).decode()
+            events = last_object(told, "interestd produce")["delivered"]
             job = Job(broker.address, "real", events, groups, catalog)
             subjects["broker"] = lambda: self.subjects.interestd_from_broker(job)
             if "Kafka Streams" not in self.programs.why:

@@ -56,7 +56,8 @@ class Soak:
         needed = self.options.partitions * (RETENTION_BYTES + 2 * SEGMENT_BYTES) + self.events * STATE_BYTES
         free = shutil.disk_usage(self.directory).free
         if free < needed + (1 << 30):
-            raise Failure(f"{self.directory} has {free >> 20:,} MB free, of which this soak may take {needed >> 20:,}: choose another by --work")
+            raise Failure(
+                f"{self.directory} has {free >> 20:,} MB free, of which this soak may take {needed >> 20:,}: choose another by --work")
 
     # What runs
 

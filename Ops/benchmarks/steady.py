@@ -8,19 +8,19 @@ BUDGET_MB = 512
 EXCESS, GROWTH = 0.10, 0.05
 # Until so long after the beginning nothing is steady yet.
 WARM_UP_S = 30
-# In a quarter.
-LEAST_SAMPLES = 3
+# The second half begins later than that, or it is not judged: caches and the ids of duplicates take their time to fill.
+FILLED_S = 600
 
 Verdict = collections.namedtuple("Verdict", "name figure limit is_met")
 
 
 def growth(samples, key):
-    """How much a figure grows over the second half: twice as much as from the median of its third quarter to that of its last. None with few
-    samples."""
-    values = [sample[key] for sample in samples if sample.get(key) is not None]
-    values = values[len(values) // 2 :]
+    """How much a figure grows over the second half: twice as much as from the median of its third quarter to that of its last. None of
+    a short soak."""
+    half = samples[len(samples) // 2 :]
+    values = [sample[key] for sample in half if sample.get(key) is not None]
     middle = len(values) // 2
-    if middle < LEAST_SAMPLES:
+    if middle == 0 or half[0]["at_s"] < FILLED_S:
         return None
     return 2 * (statistics.median(values[middle:]) - statistics.median(values[:middle]))
 
