@@ -18,8 +18,10 @@ def forget_settings():
         del os.environ[name]
 
 
-def first(*candidates):
-    return next((pathlib.Path(path).resolve() for path in candidates if path and pathlib.Path(path).exists()), None)
+def place(variable, usual):
+    """Where a variable of the environment says, or else the usual place; None where there is nothing."""
+    path = pathlib.Path(os.environ.get(variable) or usual)
+    return path.resolve() if path.exists() else None
 
 
 class Programs:
@@ -28,19 +30,20 @@ class Programs:
     def __init__(self):
         self.why = {}
         self.interestd = self._find(
-            "interestd", first(os.environ.get("INTERESTD"), REPOSITORY / ".build/release/interestd"),
+            "interestd", place("INTERESTD", REPOSITORY / ".build/release/interestd"),
             "build it: swift build -c release --product interestd (or set INTERESTD)")
-        home = first(os.environ.get("KAFKA_HOME"), SHARED / "kafka")
-        self.kafka = self._find("Kafka", home, "set KAFKA_HOME to an Apache Kafka from 3.7 on")
+        home = place("KAFKA_HOME", SHARED / "kafka")
+        has_broker = home and (home / "bin/kafka-server-start.sh").exists()
+        self.kafka = self._find("Kafka", home if has_broker else None, "set KAFKA_HOME to an Apache Kafka from 3.7 on")
         if self.kafka and shutil.which("java") is None:
             self.kafka = self._find("Kafka", None, "it needs Java 17: Ops/install broker")
         self.streams = self._find(
-            "Kafka Streams", first(os.environ.get("KAFKA_STREAMS_PEER"), SHARED / "peers/kafka-streams/run"),
+            "Kafka Streams", place("KAFKA_STREAMS_PEER", SHARED / "peers/kafka-streams/run"),
             "set KAFKA_STREAMS_PEER to a program that takes the same job")
         self.probe_source = self._find(
-            "the probe", first(os.environ.get("INGEST_PROBE"), SHARED / "probes/ingest"), "set INGEST_PROBE to its package")
+            "the probe", place("INGEST_PROBE", SHARED / "probes/ingest"), "set INGEST_PROBE to its package")
         self.data = self._find(
-            "completejourney", first(os.environ.get("COMPLETEJOURNEY"), SHARED / "data/completejourney"),
+            "completejourney", place("COMPLETEJOURNEY", SHARED / "data/completejourney"),
             "set COMPLETEJOURNEY to a directory with its behaviors.jsonl.gz, behaviors.yaml and groups.csv")
         self._probe = None
 
