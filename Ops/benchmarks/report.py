@@ -24,7 +24,7 @@ COLUMNS = [
 ]
 SOAK_COLUMNS = [
     ("at_s", "s"), ("events_per_s", "events/s"), ("cpu_cores", "cores"), ("rss_mb", "resident MB"), ("lag_events", "lag"),
-    ("state_mb", "state MB"), ("level0_files", "level-0 files"), ("lookup_p50_us", "lookup p50 us"), ("lookup_p99_us", "lookup p99 us"),
+    ("state_mb", "state MB"), ("level_files", "files by level"), ("lookup_p50_us", "lookup p50 us"), ("lookup_p99_us", "lookup p99 us"),
 ]
 VERDICTS = {True: "met", False: "**missed**", None: "not measured"}
 
@@ -33,6 +33,8 @@ def number(value):
     """As few digits as tell it."""
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return " ".join(number(part) for part in value)
     if abs(value) >= 1_000:
         return f"{value:,.0f}"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"

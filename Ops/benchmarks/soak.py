@@ -145,7 +145,7 @@ class Soak:
             "at_s": round(now - begin, 1), "rss_mb": round(memory["VmRSS"], 1), "peak_rss_mb": round(memory["VmHWM"], 1),
             "behaviors": int(behaviors), "lag_events": told.total("interestd_partition_lag_events"),
             "state_mb": round((told.total("interestd_state_bytes") or 0) / 2**20, 1), "level0_files": told.total("interestd_level0_files"),
-            "files_by_level": self.files(told), "lookups": len(times_s), "lookups_failed": self.looker.failed,
+            "level_files": level_files(told), "lookups": len(times_s), "lookups_failed": self.looker.failed,
             "lookup_p50_us": us(quantile(times_s, 0.5)), "lookup_p99_us": us(quantile(times_s, 0.99)),
             "answered_p50_us": us(told.value("interestd_lookup_duration_seconds", quantile="0.5")),
             "answered_p99_us": us(told.value("interestd_lookup_duration_seconds", quantile="0.99")),
@@ -157,12 +157,6 @@ class Soak:
         self.samples.append(sample)
         print(line(sample), flush=True)
         return now, behaviors, cpu_s
-
-    @staticmethod
-    def files(told):
-        """Those of level 0 where no metric tells more."""
-        levels = told.by_label("interestd_level_files", "level")
-        return levels or {"0": told.total("interestd_level0_files")}
 
     # What must be there in the end
 
@@ -194,6 +188,12 @@ class Soak:
         return total
 
 
+def level_files(told):
+    """From level 0 to the last."""
+    counts = told.by_label("interestd_level_files", "level")
+    return [int(counts[level]) for level in sorted(counts, key=int)]
+
+
 def us(seconds):
     return None if seconds is None or seconds != seconds else round(seconds * 1e6, 1)
 
@@ -203,5 +203,5 @@ def line(sample):
     return (
         f"{sample['at_s']:7.0f} s  {sample.get('events_per_s', 0):9,} events/s  {sample.get('cpu_cores', 0):5.2f} cores  "
         f"{sample['rss_mb']:6.1f} MB  lag {sample['lag_events'] or 0:8,.0f}  state {sample['state_mb']:8.1f} MB  "
-        f"files {json.dumps(sample['files_by_level'])}  lookups {sample['lookups']:6,} p99 "
+        f"files {'/'.join(map(str, sample['level_files']))}  lookups {sample['lookups']:6,} p99 "
         f"{'-' if p99_us is None else f'{p99_us:,.0f} us'}, {sample['lookups_failed']} failed")

@@ -53,13 +53,14 @@ class ReportTest(unittest.TestCase):
         self.assertEqual({target["is_met"] for target in whole["targets"]}, {True, False, None})
 
     def test_a_soak_that_stopped_says_so_beside_what_was_seen(self):
-        samples = [{"at_s": 10.0 * n, "rss_mb": 300, "peak_rss_mb": 300, "lag_events": 0, "level0_files": 1} for n in range(40)]
+        samples = [{"at_s": 10.0 * n, "rss_mb": 300, "peak_rss_mb": 300, "lag_events": 0, "level0_files": 1, "level_files": [1, 0, 7]} for n in range(40)]
         options = {"minutes": 60.0, "rate": 50_000, "users": 50_000, "partitions": 8, "lookups": 200.0, "protocol": "http"}
         verdicts = steady.judge(samples, {}, 100, 40)
         text = report.soak_markdown(samples, {}, verdicts, "the broker ended", MACHINE, options)
         self.assertIn("**Not finished**: the broker ended", text)
         self.assertIn("| resident memory, greatest | 300 MB | at most 563 MB | met |", text)
         self.assertIn("| 390 |", text)
+        self.assertIn("| 1 0 7 |", text)
 
 
 if __name__ == "__main__":
