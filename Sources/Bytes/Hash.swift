@@ -51,8 +51,17 @@ public func tableHash(_ bytes: UnsafeRawPointer, _ count: Int, seed: UInt64 = 0)
     left &-= 8
   }
   if left > 0 {
-    var tail: UInt64 = 0
-    for index in 0..<left { tail |= UInt64(at.load(fromByteOffset: index, as: UInt8.self)) &<< UInt64(8 &* index) }
+    // The bytes that are left, with some that are in the hash already.
+    let tail: UInt64
+    if count >= 8 {
+      tail = (at + left - 8).loadUnaligned(as: UInt64.self)
+    } else if left >= 4 {
+      let first = at.loadUnaligned(as: UInt32.self)
+      tail = UInt64(first) | UInt64((at + left - 4).loadUnaligned(as: UInt32.self)) &<< 32
+    } else {
+      let (first, middle) = (at.load(as: UInt8.self), at.load(fromByteOffset: left / 2, as: UInt8.self))
+      tail = UInt64(first) | UInt64(middle) &<< 8 | UInt64(at.load(fromByteOffset: left - 1, as: UInt8.self)) &<< 16
+    }
     hash = (hash ^ tail) &* 0xff51_afd7_ed55_8ccd
     hash ^= hash &>> 32
   }

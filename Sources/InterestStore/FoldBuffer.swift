@@ -9,7 +9,7 @@ public struct FoldBufferLimits: Equatable, Sendable {
   public var events: Int
   /// Bytes of user keys and of runs folded in place, together; below 4 GiB.
   public var bytes: Int
-  /// A user's behaviors are folded in place whenever so many have gathered.
+  /// A user's behaviors are folded in place whenever so many have gathered; 65,535 at most.
   public var run: Int
 
   public init(events: Int = 1_000_000, bytes: Int = 64 << 20, run: Int = 4096) {
@@ -25,7 +25,8 @@ public struct FoldBufferLimits: Equatable, Sendable {
 /// before its user's head is released, and neither record nor key changes until `clear`, which the pool calls when no view holds
 /// the buffer.
 public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, published by release and acquire
-  private static var maximumKeySize: Int { 2 + Behavior.maximumIDLength }
+  /// With the size before it.
+  private static var maximumKeySize: Int { 3 + Behavior.maximumIDLength }
 
   public let limits: FoldBufferLimits
   private(set) var users: UserTable
@@ -47,6 +48,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
 
   public init(limits: FoldBufferLimits, rules: FoldRules) {
     precondition((4...16_000_000).contains(limits.events) && limits.bytes <= Int(UInt32.max))
+    precondition((1...UserTable.runLimit).contains(limits.run))
     self.limits = limits
     users = UserTable(limit: limits.events)
     records = .allocate(capacity: limits.events)
@@ -116,7 +118,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   /// Partition (two bytes, big end first), then id.
   @inline(__always)
   func key(of user: Int) -> UnsafeRawBufferPointer {
-    .init(start: arena + Int(users.entries[user].keyStart), count: Int(users.entries[user].keyCount))
+    users.key(of: user, in: arena)
   }
 
   /// What stands before a user's behaviors that are not folded yet.
@@ -149,11 +151,12 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
 
   @inline(never)
   private func add(_ id: UnsafeRawBufferPointer, _ partition: UInt16, _ slot: Int) -> Int {
-    let start = arenaCount
+    let start = arenaCount + 1
+    arena.storeBytes(of: UInt8(id.count), toByteOffset: arenaCount, as: UInt8.self)
     arena.storeBytes(of: partition.bigEndian, toByteOffset: start, as: UInt16.self)
     (arena + start + 2).copyMemory(from: id.baseAddress.unsafelyUnwrapped, byteCount: id.count)
-    arenaCount += 2 + id.count
-    return users.add(keyStart: start, keyCount: 2 + id.count, slot: slot, arena: arena)
+    arenaCount = start + 2 + id.count
+    return users.add(id, partition, keyStart: start, slot: slot, arena: arena)
   }
 
   /// Puts a marker in place of a user's run: a record of type 0 that leads to the state of the run and of the marker before it.

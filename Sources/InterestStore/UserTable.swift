@@ -7,24 +7,28 @@ import Synchronization
 /// What a reader follows is written before the slot that leads to it is released, and never changes until `clear`. A table that
 /// has grown stays until then too, for readers that are still in it.
 struct UserTable: ~Copyable {
-  /// What is known of a user. `head` is shared; the other two that change are the writer's, and atomic only because changing a plain
-  /// field is, to Swift, an access to the whole entry, which readers are reading.
+  /// What is known of a user, in half a line of memory: that is what finding one costs. `head` is shared; the other two that change are the
+  /// writer's, and atomic only because changing a plain field is, to Swift, an access to the whole entry, which readers are reading.
   struct Entry: ~Copyable {
+    /// The id's first and last bytes: ids of up to 16 bytes are told apart by them and their size.
+    fileprivate let words: Words
+    /// Where the key lies in the arena, the id's size in the byte before.
     let keyStart: UInt32
-    let keyCount: UInt32
+    fileprivate let partition: UInt16
+    private let ownRunCount = Atomic<UInt16>(0)
     /// Position + 1 of the user's newest record; 0: none yet.
     let head = Atomic<UInt32>(0)
-    private let ownRunCount = Atomic<UInt32>(0)
     private let ownFoldedBefore = Atomic<UInt32>(0)
 
-    init(keyStart: Int, keyCount: Int) {
+    fileprivate init(_ words: Words, partition: UInt16, keyStart: Int) {
+      self.words = words
+      self.partition = partition
       self.keyStart = UInt32(keyStart)
-      self.keyCount = UInt32(keyCount)
     }
 
     /// Records in the chain from `head`, the marker of a folded run not counted.
     var runCount: UInt32 {
-      @inline(__always) get { ownRunCount.load(ordering: .relaxed) }
+      @inline(__always) get { UInt32(ownRunCount.load(ordering: .relaxed)) }
     }
 
     /// Position + 1 of the newest marker; records before it are folded.
@@ -35,9 +39,9 @@ struct UserTable: ~Copyable {
     /// Only the writer. Returns the new `runCount`.
     @inline(__always)
     func countRecord() -> UInt32 {
-      let count = runCount &+ 1
+      let count = ownRunCount.load(ordering: .relaxed) &+ 1
       ownRunCount.store(count, ordering: .relaxed)
-      return count
+      return UInt32(count)
     }
 
     /// Only the writer: all of the user's records before `position` are folded.
@@ -47,10 +51,33 @@ struct UserTable: ~Copyable {
     }
   }
 
-  /// `mask` slots + 1, each a user's number + 1, or 0.
+  /// Runs are counted in 16 bits.
+  static var runLimit: Int { Int(UInt16.max) }
+
+  /// Of an id: its first and last eight bytes, or all of fewer.
+  fileprivate struct Words: Equatable {
+    let first: UInt64
+    let last: UInt64
+
+    @inline(__always)
+    init(_ id: UnsafeRawBufferPointer) {
+      let base = id.baseAddress.unsafelyUnwrapped
+      if id.count >= 8 {
+        first = base.loadUnaligned(as: UInt64.self)
+        last = (base + id.count - 8).loadUnaligned(as: UInt64.self)
+      } else {
+        var bytes: UInt64 = 0
+        for index in 0..<id.count { bytes |= UInt64(base.load(fromByteOffset: index, as: UInt8.self)) &<< (8 &* index) }
+        first = bytes
+        last = 0
+      }
+    }
+  }
+
+  /// `mask` slots + 1, each 0 or a user: number + 1, above it the id's size and a part of its hash.
   private final class Slots {
     let mask: Int
-    let slots: UnsafeMutablePointer<Atomic<UInt32>>
+    let slots: UnsafeMutablePointer<Atomic<UInt64>>
 
     init(capacity: Int) {
       mask = capacity - 1
@@ -61,7 +88,7 @@ struct UserTable: ~Copyable {
     deinit { slots.deallocate() }
 
     /// Nobody else may look: slots are trivial, so writing zeros is initializing them.
-    func clear() { memset(slots, 0, (mask + 1) * MemoryLayout<Atomic<UInt32>>.stride) }
+    func clear() { memset(slots, 0, (mask + 1) * MemoryLayout<Atomic<UInt64>>.stride) }
   }
 
   private(set) var count = 0
@@ -95,12 +122,13 @@ struct UserTable: ~Copyable {
     // `current` and `outgrown` keep every published table until `clear`, which runs only when no reader is left.
     let table = Unmanaged<Slots>.fromOpaque(UnsafeRawPointer(bitPattern: address).unsafelyUnwrapped)
     return table._withUnsafeGuaranteedRef { table in
-      var slot = Self.slot(id, partition) & table.mask
+      let hash = Self.hash(id, partition)
+      let (words, tag) = (Words(id), Self.tag(hash, id.count))
+      var slot = Int(truncatingIfNeeded: hash) & table.mask
       while true {
         let known = table.slots[slot].load(ordering: .acquiring)
         if known == 0 { return nil }
-        let user = Int(known &- 1)
-        if isKey(of: user, id, partition, arena) { return user }
+        if known &>> 32 == tag, let user = user(known, id, words, partition, arena) { return user }
         slot = (slot &+ 1) & table.mask
       }
     }
@@ -110,47 +138,74 @@ struct UserTable: ~Copyable {
   @inline(__always)
   func findOwn(_ id: UnsafeRawBufferPointer, _ partition: UInt16, _ arena: UnsafeRawPointer, slot: inout Int) -> Int? {
     let table = current
-    slot = Self.slot(id, partition) & table.mask
+    let hash = Self.hash(id, partition)
+    let (words, tag) = (Words(id), Self.tag(hash, id.count))
+    slot = Int(truncatingIfNeeded: hash) & table.mask
     while true {
       let known = table.slots[slot].load(ordering: .relaxed)
       if known == 0 { return nil }
-      let user = Int(known &- 1)
-      if isKey(of: user, id, partition, arena) { return user }
+      if known &>> 32 == tag, let user = user(known, id, words, partition, arena) { return user }
       slot = (slot &+ 1) & table.mask
     }
   }
 
   /// Adds a user whose key lies in the arena already. The caller sees to it that there is room.
-  mutating func add(keyStart: Int, keyCount: Int, slot: Int, arena: UnsafeRawPointer) -> Int {
+  mutating func add(
+    _ id: UnsafeRawBufferPointer, _ partition: UInt16, keyStart: Int, slot: Int, arena: UnsafeRawPointer
+  )
+    -> Int
+  {
     let user = count
-    (entries + user).initialize(to: Entry(keyStart: keyStart, keyCount: keyCount))
+    (entries + user).initialize(to: Entry(Words(id), partition: partition, keyStart: keyStart))
     count += 1
-    current.slots[slot].store(UInt32(user + 1), ordering: .releasing)
+    current.slots[slot].store(Self.slot(user, Self.hash(id, partition), id.count), ordering: .releasing)
     if 2 * count > current.mask { grow(arena) }
     return user
   }
 
+  /// The user's key in the arena: partition (two bytes, big end first), then id.
   @inline(__always)
-  private func isKey(of user: Int, _ id: UnsafeRawBufferPointer, _ partition: UInt16, _ arena: UnsafeRawPointer) -> Bool
-  {
+  func key(of user: Int, in arena: UnsafeRawPointer) -> UnsafeRawBufferPointer {
     let key = arena + Int(entries[user].keyStart)
-    return Int(entries[user].keyCount) == id.count &+ 2 && key.loadUnaligned(as: UInt16.self) == partition.bigEndian
-      && memcmp(key + 2, id.baseAddress.unsafelyUnwrapped, id.count) == 0
+    return UnsafeRawBufferPointer(start: key, count: 2 + Int((key - 1).load(as: UInt8.self)))
+  }
+
+  /// The user of a slot whose tag fits, where it is the one looked for.
+  @inline(__always)
+  private func user(
+    _ slot: UInt64, _ id: UnsafeRawBufferPointer, _ words: Words, _ partition: UInt16, _ arena: UnsafeRawPointer
+  ) -> Int? {
+    let user = Int(UInt32(truncatingIfNeeded: slot) &- 1)
+    guard entries[user].words == words, entries[user].partition == partition else { return nil }
+    if id.count <= 16 { return user }
+    let key = arena + Int(entries[user].keyStart)
+    return memcmp(key + 2, id.baseAddress.unsafelyUnwrapped, id.count) == 0 ? user : nil
   }
 
   @inline(__always)
-  private static func slot(_ id: UnsafeRawBufferPointer, _ partition: UInt16) -> Int {
-    Int(truncatingIfNeeded: tableHash(id.baseAddress.unsafelyUnwrapped, id.count, seed: UInt64(partition)))
+  private static func hash(_ id: UnsafeRawBufferPointer, _ partition: UInt16) -> UInt64 {
+    tableHash(id.baseAddress.unsafelyUnwrapped, id.count, seed: UInt64(partition))
+  }
+
+  /// The upper half of a slot. The part of the hash is not the one that chooses the slot.
+  @inline(__always)
+  private static func tag(_ hash: UInt64, _ size: Int) -> UInt64 {
+    (hash &>> 40) &<< 8 | UInt64(truncatingIfNeeded: size)
+  }
+
+  @inline(__always)
+  private static func slot(_ user: Int, _ hash: UInt64, _ size: Int) -> UInt64 {
+    tag(hash, size) &<< 32 | UInt64(user &+ 1)
   }
 
   private mutating func grow(_ arena: UnsafeRawPointer) {
     let larger = Slots(capacity: 2 * (current.mask + 1))
     for user in 0..<count {
-      let key = UnsafeRawBufferPointer(start: arena + Int(entries[user].keyStart), count: Int(entries[user].keyCount))
-      let partition = UInt16(bigEndian: key.loadUnaligned(as: UInt16.self))
-      var slot = Self.slot(UnsafeRawBufferPointer(rebasing: key[2...]), partition) & larger.mask
+      let id = UnsafeRawBufferPointer(rebasing: key(of: user, in: arena)[2...])
+      let hash = Self.hash(id, entries[user].partition)
+      var slot = Int(truncatingIfNeeded: hash) & larger.mask
       while larger.slots[slot].load(ordering: .relaxed) != 0 { slot = (slot + 1) & larger.mask }
-      larger.slots[slot].store(UInt32(user + 1), ordering: .relaxed)
+      larger.slots[slot].store(Self.slot(user, hash, id.count), ordering: .relaxed)
     }
     outgrown.append(current)
     current = larger
