@@ -29,9 +29,13 @@ final class Connection {
   private var partial = false
   /// A request waits for its reply: nothing after it is parsed, and no more is read than fits.
   private var isDeferred = false
+  /// The handler is at work: what it writes is sent when it is done.
+  private var isHandling = false
   private var interest = Interest.none
   private var readEvent: Event?
   private var writeEvent: Event?
+  private var wakeEvent: Event?
+  private var wake_ns = UInt64.max
   private var deadline: Deadline
 
   /// Memory that an emptied buffer keeps.
@@ -59,6 +63,7 @@ final class Connection {
     }
     deadline.event = Event(loop.base, -1, 0, context) { _, _, context in Connection.from(context).timerFired() }
     handler.connection = self
+    handler.opened()
     settle()
   }
 
@@ -78,7 +83,7 @@ final class Connection {
       case .wouldBlock:
         reads = 0
         // Everything that had arrived has been answered.
-        if loop.isDraining && !partial && !isDeferred { phase = .ending }
+        if loop.isDraining && !partial && !isDeferred && !handler.keepsTime { phase = .ending }
       case .end, .failed: return close()
       }
     }
@@ -105,6 +110,31 @@ final class Connection {
     settle()
   }
 
+  /// See `ConnectionHandler.transmit`.
+  func transmit() {
+    guard phase == .open, !isBlocked, !isHandling, !isDeferred else { return }
+    consumeInput()
+    settle()
+  }
+
+  /// See `ConnectionHandler.wake`.
+  func wake(at_ns: UInt64) {
+    guard phase == .open, at_ns < wake_ns else { return }
+    wake_ns = at_ns
+    if wakeEvent == nil {
+      let context = Unmanaged.passUnretained(self).toOpaque()  // as in `init`
+      wakeEvent = Event(loop.base, -1, 0, context) { _, _, context in Connection.from(context).wakeFired() }
+    }
+    wakeEvent?.add(after_ns: at_ns - min(at_ns, loop.now_ns))
+  }
+
+  private func wakeFired() {
+    wake_ns = .max
+    guard phase == .open else { return }
+    handler.woken()
+    transmit()
+  }
+
   private func timerFired() {
     switch deadline.fired(now_ns: loop.now_ns) {
     case nil: return
@@ -127,7 +157,10 @@ final class Connection {
 
   /// The loop drains: answers what has arrived, and ends when nothing is half done.
   func drain() {
-    if phase == .open && !isBlocked { readable() }
+    guard phase == .open else { return }
+    handler.drain()
+    guard !isBlocked else { return }
+    if handler.keepsTime { transmit() } else { readable() }
   }
 
   // MARK: Bytes in
@@ -167,6 +200,8 @@ final class Connection {
   /// Lets the handler consume bytes until it needs more, or its output has to wait. Returns how many it consumed.
   private func process(_ bytes: UnsafeRawBufferPointer) -> Int {
     var used = 0
+    isHandling = true
+    var hasMore: Bool
     repeat {
       let reception = handler.receive(UnsafeRawBufferPointer(rebasing: bytes[used...]), &loop.stage)
       let before = used
@@ -176,13 +211,16 @@ final class Connection {
         partial = false
         deadline.clear()
         if used == before && used < bytes.count { phase = .ending }
+      case .more: sendStage()
       case .partial: partial = true
       case .deferred: (partial, isDeferred) = (false, true)
       case .close: phase = .ending
       }
-      if reception.verdict != .complete || phase != .open { break }
+      hasMore = reception.verdict == .more
+      if reception.verdict != .complete && !hasMore || phase != .open { break }
       if loop.stage.count >= loop.limits.outputHighWater_bytes { sendStage() }
-    } while used < bytes.count && phase == .open && !isBlocked
+    } while (used < bytes.count || hasMore) && phase == .open && !isBlocked
+    isHandling = false
     sendStage()
     return used
   }
@@ -246,6 +284,8 @@ final class Connection {
       expect(isBlocked ? .write : hasRoom ? .read : .none)
       if isBlocked {
         deadline.begin(.write, loop.limits.write_ms, now_ns: loop.now_ns)
+      } else if handler.keepsTime {
+        deadline.clear()
       } else if partial || isDeferred {
         deadline.begin(.request, loop.limits.request_ms, now_ns: loop.now_ns)
       } else {
@@ -289,6 +329,7 @@ final class Connection {
     phase = .closed
     readEvent = nil
     writeEvent = nil
+    wakeEvent = nil
     deadline.event = nil
     handler.ended()
     return true
