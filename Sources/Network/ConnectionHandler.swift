@@ -29,6 +29,8 @@ public struct Reception: Sendable {
 open class ConnectionHandler {
   /// As long as it is open.
   weak var connection: Connection?
+  /// Whom the peer's certificate names; nil where it has shown none. Known before the first `receive`.
+  public internal(set) final var identity: PeerIdentity?
 
   public init() {}
 
@@ -45,6 +47,9 @@ open class ConnectionHandler {
 
   /// A request that had begun was not complete in time, or a deferred reply did not come. The connection ends after `output`.
   open func requestExpired(_ output: inout ByteBuffer) {}
+
+  /// The peer speaks in clear where TLS is spoken: `output` is sent to it in clear, and the connection ends.
+  open func refusePlaintext(_ output: inout ByteBuffer) {}
 
   /// The connection is gone, and with it the peer's interest in a deferred reply.
   open func ended() {}

@@ -18,7 +18,7 @@ final class DaemonMetrics: Sendable {
 
   init(_ service: LookupService) { self.service = service }
 
-  func setNetwork(_ counters: NetworkCounters) { network.set(counters) }
+  func setNetwork(_ counters: NetworkTotals) { network.set(counters) }
 
   func write(to output: inout ByteBuffer) {
     var writer = MetricsWriter()
@@ -164,9 +164,9 @@ final class DaemonMetrics: Sendable {
 /// The server's counters, known once it listens: after its handlers are made.
 private final class NetworkCountersBox: @unchecked Sendable {  // guarded by `mutex`
   private let mutex = Mutex()
-  private var counters: NetworkCounters?
+  private var counters: NetworkTotals?
 
-  func set(_ counters: NetworkCounters) { mutex.withLock { self.counters = counters } }
+  func set(_ counters: NetworkTotals) { mutex.withLock { self.counters = counters } }
 
   var values: NetworkCounters.Values? { mutex.withLock { counters }?.values }
 }
