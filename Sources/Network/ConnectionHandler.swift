@@ -32,6 +32,8 @@ public struct Reception: Sendable {
 open class ConnectionHandler {
   /// As long as it is open.
   weak var connection: Connection?
+  /// Whom the peer's certificate names; nil where it has shown none. Known before the first `receive`.
+  public internal(set) final var identity: PeerIdentity?
 
   public init() {}
 
@@ -61,6 +63,9 @@ open class ConnectionHandler {
 
   /// The time that `wake` gave has come. Followed by a call of `receive`, where output does not wait for the peer.
   open func woken() {}
+
+  /// The peer speaks in clear where TLS is spoken: `output` is sent to it in clear, and the connection ends.
+  open func refusePlaintext(_ output: inout ByteBuffer) {}
 
   /// The connection is gone, and with it the peer's interest in a deferred reply.
   open func ended() {}
