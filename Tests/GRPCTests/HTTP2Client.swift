@@ -79,18 +79,18 @@ final class HTTP2Client {
       let frame = frame!.pointee
       let stream = frame.hd.stream_id
       if frame.headers.cat == NGHTTP2_HCAT_RESPONSE {
-        client(user).answers[stream, default: Answer()].fields[name] = value
+        HTTP2Client.client(user).answers[stream, default: Answer()].fields[name] = value
       } else {
-        client(user).answers[stream, default: Answer()].trailers[name] = value
+        HTTP2Client.client(user).answers[stream, default: Answer()].trailers[name] = value
       }
       return 0
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, stream, data, count, user in
-      client(user).answers[stream, default: Answer()].data += UnsafeBufferPointer(start: data, count: count)
+      HTTP2Client.client(user).answers[stream, default: Answer()].data += UnsafeBufferPointer(start: data, count: count)
       return 0
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, stream, code, user in
-      client(user).answers[stream, default: Answer()].closed = code
+      HTTP2Client.client(user).answers[stream, default: Answer()].closed = code
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
@@ -98,10 +98,14 @@ final class HTTP2Client {
       switch UInt32(frame.hd.type) {
       case NGHTTP2_GOAWAY.rawValue:
         let reason = UnsafeBufferPointer(start: frame.goaway.opaque_data, count: frame.goaway.opaque_data_len)
-        client(user).goAways.append(
+        HTTP2Client.client(user).goAways.append(
           (frame.goaway.error_code, frame.goaway.last_stream_id, String(decoding: reason, as: UTF8.self)))
       case NGHTTP2_PING.rawValue:
-        if frame.hd.flags & 1 != 0 { client(user).pingAnswers += 1 } else { client(user).pings += 1 }
+        if frame.hd.flags & 1 != 0 {
+          HTTP2Client.client(user).pingAnswers += 1
+        } else {
+          HTTP2Client.client(user).pings += 1
+        }
       default: break
       }
       return 0
