@@ -68,6 +68,12 @@ let modules: [Target] = [
   module("Network", ["Threads", "Bytes", "CNet"]),
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
+  module(
+    "Serving",
+    [
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Network", "HTTP", "Routing",
+      "Telemetry",
+    ]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
 ]
 
@@ -75,7 +81,8 @@ let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
+    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Serving", "Telemetry", "DaemonConfig", "CommandLineArguments",
+    "Synth",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
