@@ -1,3 +1,4 @@
+public import HTTP
 import InterestCodec
 import InterestStore
 import Routing
@@ -47,8 +48,13 @@ public final class LookupService: Sendable {
   public let readErrors = ReadErrors()
   /// What Describe tells of the program, such as `1.4.0`.
   public let version: String
+  /// How other instances are asked for their users.
+  public let peers: HTTPClientSecurity
 
-  public init(version: String = "") { self.version = version }
+  public init(version: String = "", peers: HTTPClientSecurity = HTTPClientSecurity()) {
+    self.version = version
+    self.peers = peers
+  }
 
   public var backend: Backend? { mutex.withLock { current } }
 
