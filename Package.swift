@@ -77,14 +77,19 @@ let modules: [Target] = [
       "Telemetry",
     ]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
+  module(
+    "Benchmarks",
+    [
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Synth", "Telemetry",
+    ]),
 ]
 
 let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Serving", "Telemetry", "DaemonConfig", "CommandLineArguments",
-    "Synth",
+    "Failpoints", "Kafka", "Network", "HTTP", "GRPC", "Routing", "Serving", "Telemetry", "DaemonConfig",
+    "CommandLineArguments", "Synth", "Benchmarks",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
