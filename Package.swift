@@ -75,6 +75,11 @@ let modules: [Target] = [
       "Telemetry",
     ]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
+  module(
+    "Benchmarks",
+    [
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Synth", "Telemetry",
+    ]),
 ]
 
 let executable: Target = .executableTarget(
@@ -82,7 +87,7 @@ let executable: Target = .executableTarget(
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
     "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Serving", "Telemetry", "DaemonConfig", "CommandLineArguments",
-    "Synth",
+    "Synth", "Benchmarks",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
