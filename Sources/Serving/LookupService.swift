@@ -48,7 +48,14 @@ public final class LookupService: Sendable {
   /// What Describe tells of the program, such as `1.4.0`.
   public let version: String
 
-  public init(version: String = "") { self.version = version }
+  /// Ready answers; nil: none are kept.
+  public let cache: AnswerCache?
+
+  /// - Parameter cache_bytes: Memory for ready answers; 0: none are kept.
+  public init(version: String = "", cache_bytes: Int = 0) {
+    self.version = version
+    cache = cache_bytes == 0 ? nil : AnswerCache(bytes: cache_bytes)
+  }
 
   public var backend: Backend? { mutex.withLock { current } }
 
