@@ -67,6 +67,7 @@ let modules: [Target] = [
     ]),
   module("Network", ["Threads", "Bytes", "CNet"]),
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
+  module("RESP", ["Threads", "Bytes", "Network"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
 ]
