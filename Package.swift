@@ -95,6 +95,7 @@ let testTargets: [Target] = [
   tests("RocksDBTests", ["RocksDB"]),
   tests("KafkaTests", ["Bytes", "Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
+  tests("RESPTests", ["Bytes", "Network", "RESP", "Threads"]),
   tests("TelemetryTests", ["Telemetry"]),
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
@@ -122,6 +123,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("FuzzState", ["Bytes", "InterestModel", "InterestCodec"]),
   fuzzTarget("FuzzKeys", ["InterestModel", "InterestStore"]),
   fuzzTarget("FuzzHTTP", ["Bytes", "Network", "HTTP"]),
+  fuzzTarget("FuzzRESP", ["Bytes", "Network", "RESP"]),
   fuzzTarget("FuzzDuplicateIDs", ["Bytes", "Ingest"]),
 ]
 
