@@ -69,6 +69,12 @@ let modules: [Target] = [
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
   module("RESP", ["Threads", "Bytes", "Network"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
+  module(
+    "Serving",
+    [
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Network", "HTTP", "Routing",
+      "Telemetry",
+    ]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
 ]
 
@@ -76,7 +82,8 @@ let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
+    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Serving", "Telemetry", "DaemonConfig", "CommandLineArguments",
+    "Synth",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])

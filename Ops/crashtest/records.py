@@ -58,8 +58,6 @@ class Maker:
     def kind(self):
         at = self.random.randrange(1000)
         for kind, share in SHARES.items():
-            if kind == "erase" and not self.plan["erasures"]:
-                continue
             if at < share:
                 return kind
             at -= share

@@ -12,7 +12,6 @@ from . import letters
 from .compare import Comparison
 from .contract import read_catalog, read_groups
 from .disturb import Disturbance
-from .features import FEATURES
 from .fold import DuplicateLimits
 from .instances import Instance
 from .processes import Failure, run
@@ -82,7 +81,7 @@ class Round:
         run([self.tool("kafka-topics"), "--bootstrap-server", plan.brokers, *create], 60)
         self.kept = choose.choice([1, 3, 32])
         self.limits = DuplicateLimits(choose.choice([100, 1000, 1_000_000]), choose.choice([300, 3000, 3_600_000]))
-        self.has_dead_topic = FEATURES["dead_topic"] and choose.random() < 0.8
+        self.has_dead_topic = choose.random() < 0.8
         self.users, self.shops = choose.choice([50, 800, 5000]), choose.choice([200, 5000])
         self.make_files()
         self.make_instances()
@@ -104,13 +103,9 @@ class Round:
             "INTERESTD_BUFFER__AGE_MS": str(choose.choice([50, 300, 2000])),
             "INTERESTD_STATE__KEPT_BEHAVIORS": str(self.kept),
         }
-        if FEATURES["duplicates"]:
-            self.environment["INTERESTD_DUPLICATES__OFFSETS"] = str(self.limits.offsets)
-            self.environment["INTERESTD_DUPLICATES__TIME_MS"] = str(self.limits.time_ms)
-        else:
-            self.limits = DuplicateLimits(0, 0)
-        if FEATURES["dead_topic"]:
-            self.environment["INTERESTD_DEAD_LETTERS__TO"] = "topic" if self.has_dead_topic else "file"
+        self.environment["INTERESTD_DUPLICATES__OFFSETS"] = str(self.limits.offsets)
+        self.environment["INTERESTD_DUPLICATES__TIME_MS"] = str(self.limits.time_ms)
+        self.environment["INTERESTD_DEAD_LETTERS__TO"] = "topic" if self.has_dead_topic else "file"
         self.command = [
             plan.interestd, "run", "--config", self.path("behaviors.yaml"), "--brokers", plan.brokers, "--topic", self.topic,
             "--group", self.group, "--cluster-map", self.path("groups.csv"),
@@ -127,7 +122,7 @@ class Round:
         plan = self.plan
         records = {
             "brokers": plan.brokers, "topic": self.topic, "partitions": PARTITIONS, "users": self.users,
-            "shops": sorted(self.groups)[:500], "types": sorted(self.catalog), "erasures": FEATURES["erasures"],
+            "shops": sorted(self.groups)[:500], "types": sorted(self.catalog),
             "window": [self.limits.offsets, self.limits.time_ms], "skewed": self.random.random() < 0.3,
             "records": plan.events // 3, "seconds": plan.seconds,
         }
@@ -146,7 +141,7 @@ class Round:
             synth = [
                 plan.interestd, "synth", "--events", max(plan.events // 3 // count, 1), "--users", self.users, "--shops", self.shops,
                 "--group-count", 64, "--seed", plan.seed * 1000 + number, "--late-share", 0.1, "--duplicate-share", 0.05,
-            ] + (["--event-ids"] if FEATURES["duplicates"] and choose.random() < 0.5 else [])
+            ] + (["--event-ids"] if choose.random() < 0.5 else [])
             form = choose.choice(["json", "protobuf"])
             if choose.random() < 0.5:
                 file = self.path(f"piece-{number}." + ("jsonl" if choose.random() < 0.5 else "binpb"))
@@ -156,10 +151,9 @@ class Round:
                 command = [*synth, "--bad-share", choose.choice([0.01, 0.2]), "--format", form, *unused]
             pause_s = choose.uniform(0, 1.5 * plan.seconds / count)
             pieces.append((pause_s, [*command, "--brokers", plan.brokers, "--topic", self.topic]))
-            if FEATURES["erasures"]:
-                erased = [f"{choose.randrange(self.users):012d}" for _ in range(3)]
-                erase = [plan.interestd, "erase", "--config", self.path("behaviors.yaml")]
-                pieces.append((0, [*erase, "--brokers", plan.brokers, "--topic", self.topic, *erased]))
+            erased = [f"{choose.randrange(self.users):012d}" for _ in range(3)]
+            erase = [plan.interestd, "erase", "--config", self.path("behaviors.yaml")]
+            pieces.append((0, [*erase, "--brokers", plan.brokers, "--topic", self.topic, *erased]))
         return pieces
 
     # During
@@ -255,8 +249,7 @@ class Round:
             try:
                 comparison.lookup(instance.name, user, instance.lookup(user))
             except OSError as error:
-                if instance is owner or FEATURES["forwarding"]:
-                    comparison.fault(f"{instance.name}, lookup", f"user {user} of partition {number}: {error}")
+                comparison.fault(f"{instance.name}, lookup", f"user {user} of partition {number}: {error}")
 
     @staticmethod
     def named(owners):
@@ -283,8 +276,8 @@ class Round:
             owned = owners.get(instance, set())
             if not os.path.exists(instance.state):
                 continue
-            whole = self.dump(instance, "--all-partitions") if FEATURES["owned_dump"] else self.dump(instance)
-            is_told = FEATURES["owned_dump"] and self.are_killed and instance in owners
+            whole = self.dump(instance, "--all-partitions")
+            is_told = self.are_killed and instance in owners
             comparison.instance(instance.name, whole, self.dump(instance) if is_told else None, owned)
             if not self.has_dead_topic:
                 letters.check_file(f"{instance.state}/dead-letters.jsonl", instance.name, self.log, owned, comparison.fault)

@@ -80,7 +80,11 @@ public enum Failpoints {
         let point = Failpoint(rawValue: String(parts[0])), let action = place.first.map({ String($0) }),
         ["kill", "error"].contains(action), let first = numbers.first.flatMap({ Int($0) }),
         let count = numbers.count > 1 ? Int(numbers[1]) : 1
-      else { preconditionFailure("\(name): '\(item)' is not POINT=kill@N or POINT=error@NxCOUNT") }
+      else {
+        let complaint = "\(name): '\(item)' is not POINT=kill@N or POINT=error@NxCOUNT\n"
+        _ = complaint.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+        exit(2)
+      }
       plans[point] = Plan(action: action == "kill" ? .kill : .error, first: first, count: count)
     }
     return plans

@@ -30,9 +30,9 @@ public enum HTTPClientFailure: Error, Equatable {
   case tooLong(Int)
 }
 
-/// HTTP/1.1 to other interestd instances, on a loop's thread: GETs over kept connections, one at a time on each. Nothing blocks.
+/// HTTP/1.1 to other interestd instances, on a loop's thread: requests over kept connections, one at a time on each. Nothing blocks.
 public final class HTTPClient {
-  /// Called once, on the loop's thread, after `get` has returned.
+  /// Called once, on the loop's thread, after `send` has returned.
   public typealias Completion = (Result<HTTPReply, HTTPClientFailure>) -> Void
 
   let limits: HTTPClientLimits
@@ -57,20 +57,20 @@ public final class HTTPClient {
 
   deinit { for server in servers.values { for connection in server.open { connection.abandon() } } }
 
-  /// Sends a GET.
+  /// Sends a GET, or where there is a body a POST, which the other side must be able to take twice.
   ///
   /// - Parameters:
   ///   - host: `host:port`, as the Host field has it; connections are kept by it.
   ///   - target: Path and query, escaped.
   ///   - fields: More header fields; values without control bytes.
   /// - Returns: To be canceled where the reply is not wanted any more.
-  public func get(
-    _ address: SocketAddress, host: String, target: UnsafeRawBufferPointer, fields: [(StaticString, String)] = [],
-    within_ms: Int, _ completion: @escaping Completion
+  public func send(
+    to address: SocketAddress, host: String, target: UnsafeRawBufferPointer, fields: [(StaticString, String)] = [],
+    body: UnsafeRawBufferPointer? = nil, within_ms: Int, _ completion: @escaping Completion
   ) throws(HTTPClientFailure) -> HTTPExchange {
     guard exchanges < limits.exchanges, free_bytes > 0 else { throw .busy }
     let exchange = HTTPExchange(address: address, host: host, completion)
-    exchange.write(target, fields)
+    exchange.write(target, fields, body)
     let connection: ClientConnection
     if let idle = servers[host]?.idle.popLast() { connection = idle } else { connection = try connect(address, host) }
     exchanges += 1
@@ -78,11 +78,13 @@ public final class HTTPClient {
     return exchange
   }
 
-  /// Nothing is heard of the exchange any more.
-  public func cancel(_ exchange: HTTPExchange) {
-    guard let connection = exchange.connection else { return }
+  /// Nothing is heard of the exchange any more. False where it has ended before.
+  @discardableResult
+  public func cancel(_ exchange: HTTPExchange) -> Bool {
+    guard let connection = exchange.connection else { return false }
     connection.close()
     finish(connection, exchange)
+    return true
   }
 
   /// The one place where connections to other instances are made.
@@ -140,8 +142,10 @@ public final class HTTPExchange {
   }
 
   /// The one place where requests to other instances are written.
-  func write(_ target: UnsafeRawBufferPointer, _ fields: [(StaticString, String)]) {
-    request.append("GET ")
+  func write(
+    _ target: UnsafeRawBufferPointer, _ fields: [(StaticString, String)], _ body: UnsafeRawBufferPointer?
+  ) {
+    request.append(body == nil ? "GET " : "POST ")
     request.append(target)
     request.append(" HTTP/1.1\r\nHost: ")
     request.append(host)
@@ -151,6 +155,11 @@ public final class HTTPExchange {
       request.append(": ")
       request.append(value)
     }
+    if let body {
+      request.append("\r\nContent-Length: ")
+      request.append(decimal: UInt64(body.count))
+    }
     request.append("\r\n\r\n")
+    if let body { request.append(body) }
   }
 }

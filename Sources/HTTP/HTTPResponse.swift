@@ -11,6 +11,11 @@ public struct HTTPResponse: ~Copyable {
 
   public static let json: StaticString = "application/json"
   public static let text: StaticString = "text/plain; charset=utf-8"
+  public static let protobuf: StaticString = "application/x-protobuf"
+  /// One JSON object a line.
+  public static let jsonLines: StaticString = "application/x-ndjson"
+  /// All that interestd answers with.
+  static let contentTypes = [json, text, protobuf, jsonLines]
 
   /// Body memory kept for the next reply.
   private static let kept_bytes = 1024 * 1024
@@ -48,11 +53,18 @@ public struct HTTPResponse: ~Copyable {
   }
 
   /// Makes this an error, whatever was written before: `{"error":{"parameter":"groups","message":"..."}}`.
-  public mutating func fail(_ status: HTTPStatus, parameter: String? = nil, _ message: String) {
+  ///
+  /// - Parameter code: A word for programs.
+  public mutating func fail(_ status: HTTPStatus, code: String? = nil, parameter: String? = nil, _ message: String) {
     self.status = status
     contentType = Self.json
     body.clear()
     body.append("{\"error\":{")
+    if let code {
+      body.append("\"code\":")
+      body.append(jsonString: code)
+      body.append(",")
+    }
     if let parameter {
       body.append("\"parameter\":")
       body.append(jsonString: parameter)
@@ -75,8 +87,8 @@ public struct HTTPResponse: ~Copyable {
   }
 
   /// For now: the client may come again after `retryAfter_s` seconds.
-  public mutating func failUnavailable(retryAfter_s: Int, _ message: String) {
-    fail(.serviceUnavailable, message)
+  public mutating func failUnavailable(retryAfter_s: Int, code: String? = nil, _ message: String) {
+    fail(.serviceUnavailable, code: code, message)
     setHeader("Retry-After", String(retryAfter_s))
   }
 

@@ -107,6 +107,8 @@ public struct FileIngest: ~Copyable {
     if let failure { throw failure }
     report.isStopped = isCancelled()
     try intake.finish(positions())
+    // Asked to stop, it does not begin that: the state notes whose bytes are left, and the next run takes them away.
+    if report.isStopped { return }
     do throws(StoreError) { try pipeline.store.generation.compactErasures() } catch { throw IngestError(error) }
   }
 

@@ -55,6 +55,7 @@ struct KafkaLane: ~Copyable {
   let isStopping: @Sendable () -> Bool
   let refusal: Refusal
   let probe: LogProbe
+  private let losesRecords = Failpoints.isSet(.record)
   var volume: VolumeWatch
   var partitions: LanePartitions
   var hasJoined = false
@@ -172,7 +173,7 @@ struct KafkaLane: ~Copyable {
     var failure: IngestError?
     consumer.poll(timeout_ms: Self.poll_ms) { message in
       guard failure == nil, partitions.wants(message.partition, message.offset) else { return }
-      if Failpoints.fails(at: .record) { return }
+      if losesRecords && Failpoints.fails(at: .record) { return }
       if partitions.isSuspect(message.partition, message.offset)
         && isGapLost(message.partition, before: message.offset)
       {

@@ -100,6 +100,12 @@ public final class Generation: Sendable {
     return due.count
   }
 
+  /// Ends a `compactErasures` under way on another thread with an error, and those that follow, until they are allowed again.
+  public func forbidCompactions() { database.forbidCompact() }
+
+  /// Takes one `forbidCompactions` back.
+  public func allowCompactions() { database.allowCompact() }
+
   /// Writes a full buffer as one file of operands and takes it into the database; then the buffer leaves the view. What the
   /// buffer's `positions` say becomes durable in the same step.
   ///

@@ -55,6 +55,12 @@ extension Database {
     }
   }
 
+  /// Ends every `compact` under way with an error, and each that follows, until they are allowed again.
+  public func forbidCompact() { rocksdb_disable_manual_compaction(connection.handle) }
+
+  /// Takes one `forbidCompact` back.
+  public func allowCompact() { rocksdb_enable_manual_compaction(connection.handle) }
+
   /// About how many bytes the files hold with `first` <= key < `end`; what is in no block of its own counts by half-blocks.
   public func approximate_bytes(
     of family: ColumnFamily, from first: UnsafeRawBufferPointer, upTo end: UnsafeRawBufferPointer

@@ -5,6 +5,7 @@ import Ingest
 import InterestCodec
 import InterestStore
 import Network
+import Serving
 import Synchronization
 import Telemetry
 import Threads
@@ -12,13 +13,17 @@ import Threads
 /// Writes `/metrics`: everything is read when it is asked for. The names are part of the product.
 final class DaemonMetrics: Sendable {
   private let service: LookupService
-  private let network = NetworkCountersBox()
+  private let network = Late<NetworkCounters>()
+  private let ingestion = Late<IngestCounters>()
+  let answers = AnswerCounters()
 
   let contentType = MetricsWriter.contentType
 
   init(_ service: LookupService) { self.service = service }
 
   func setNetwork(_ counters: NetworkCounters) { network.set(counters) }
+
+  func setIngestion(_ counters: IngestCounters) { ingestion.set(counters) }
 
   func write(to output: inout ByteBuffer) {
     var writer = MetricsWriter()
@@ -37,14 +42,14 @@ final class DaemonMetrics: Sendable {
           "interestd_topology_age_seconds", "Since the group last told who owns which partition.",
           Double(topology.age_ns) / 1e9)
       }
-      if let board = backend.board { writeIngestion(&writer, backend.counters, board) }
+      if let board = backend.board, let counters = ingestion.value { writeIngestion(&writer, counters, board) }
     }
     writer.write(to: &output)
   }
 
   private func writeServing(_ writer: inout MetricsWriter) {
     writer.summary("interestd_lookup_duration_seconds", "Time to answer a sequence lookup.", service.lookups.snapshot)
-    for (code, count) in service.answers.all {
+    for (code, count) in answers.all {
       writer.counter("interestd_http_responses_total", "HTTP replies by status class.", count, ["code": code])
     }
     for outcome in ForwardOutcome.allCases {
@@ -52,7 +57,7 @@ final class DaemonMetrics: Sendable {
         "interestd_forwarded_lookups_total", "Lookups of users of other instances, by what became of them.",
         service.forwards.count(of: outcome), ["outcome": outcome.rawValue])
     }
-    guard let values = network.values else { return }
+    guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
     writer.counter(
@@ -161,12 +166,12 @@ final class DaemonMetrics: Sendable {
   }
 }
 
-/// The server's counters, known once it listens: after its handlers are made.
-private final class NetworkCountersBox: @unchecked Sendable {  // guarded by `mutex`
+/// What is known after the handlers are made: the server's counters once it listens, ingestion's once there is a state.
+private final class Late<Value: AnyObject & Sendable>: @unchecked Sendable {  // guarded by `mutex`
   private let mutex = Mutex()
-  private var counters: NetworkCounters?
+  private var known: Value?
 
-  func set(_ counters: NetworkCounters) { mutex.withLock { self.counters = counters } }
+  func set(_ value: Value) { mutex.withLock { known = value } }
 
-  var values: NetworkCounters.Values? { mutex.withLock { counters }?.values }
+  var value: Value? { mutex.withLock { known } }
 }

@@ -3,6 +3,7 @@ import Glibc
 import HTTP
 import Network
 import Routing
+import Serving
 import Telemetry
 
 /// The HTTP server of `run` and `serve`.
@@ -10,6 +11,7 @@ struct Endpoint: Sendable {
   let server: NetworkServer
   /// The address by which clients and other instances reach this one.
   let instance: String
+  let metrics: DaemonMetrics
   private let service: LookupService
 
   /// Requests under way may take so long after a stop.
@@ -25,6 +27,7 @@ struct Endpoint: Sendable {
     }
     server = try NetworkServer(name: "http", limits: configuration.networkLimits, listeners: [listener])
     self.service = service
+    self.metrics = metrics
     metrics.setNetwork(server.counters)
     if configuration.http.allowRemote {
       log.warn(

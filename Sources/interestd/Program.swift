@@ -76,7 +76,7 @@ let program = Program(
       "serve", summary: "answer lookups from a state directory, without Kafka",
       discussion: "Opens a state directory and answers lookups over HTTP until SIGTERM or SIGINT.",
       options: [
-        .text("state", "DIR", required: true, help: "the state directory"), http, configIfAny,
+        .text("state", "DIR", required: true, help: "the state directory"), http, clusterMap, configIfAny,
       ],
       examples: [Example("interestd serve --state ./state --http 127.0.0.1:8080", "serves a state")]),
     Command(

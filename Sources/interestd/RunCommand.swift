@@ -7,6 +7,7 @@ import InterestStore
 import Kafka
 import Network
 import Routing
+import Serving
 import Synchronization
 import Telemetry
 import Threads
@@ -24,7 +25,7 @@ struct RunCommand {
     let log = configuration.makeLog()
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
-    let service = LookupService()
+    let service = LookupService(version: Version.number)
     let endpoint = try Endpoint(configuration, service, log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
     if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
@@ -53,6 +54,7 @@ final class Daemon: Sendable {
   private let url: String
   /// Where others reach this instance.
   private let instance: String
+  private let metrics: DaemonMetrics
   private let stopRequested = Atomic<Bool>(false)
   private let mutex = Mutex()
   // Made by `init` and joined by `stop`, both on the main thread.
@@ -79,6 +81,7 @@ final class Daemon: Sendable {
     self.log = log
     url = endpoint.url
     instance = endpoint.instance
+    metrics = endpoint.metrics
     thread = Threads.Thread(name: "daemon") { [self] in
       do {
         try work()
@@ -130,7 +133,8 @@ final class Daemon: Sendable {
     let pipeline = Pipeline(store: store, clusterMap: clusterMap)
     let ingest = KafkaIngest()
     let topology = topology(ingest, settings)
-    service.publish(.init(store: store, board: ingest.board, counters: pipeline.counters, topology: topology))
+    metrics.setIngestion(pipeline.counters)
+    service.publish(.init(store: store, board: ingest.board, topology: topology, clusterMap: clusterMap))
     mutex.withLock { (self.ingest, self.topology) = (ingest, topology) }
     ingest.start(settings, pipeline, log: log)
     if isStopping { ingest.requestStop() }

@@ -26,8 +26,8 @@ private final class PassingHandler: HTTPHandler {
     }
     let deferral = response.deferReply()
     do throws(HTTPClientFailure) {
-      let exchange = try client.get(
-        there, host: there.description, target: request.rawTarget, fields: [("X-Interestd-Forwarded", "here:1")],
+      let exchange = try client.send(
+        to: there, host: there.description, target: request.rawTarget, fields: [("X-Interestd-Forwarded", "here:1")],
         within_ms: answer_ms
       ) { outcome in
         deferral.answer { response in

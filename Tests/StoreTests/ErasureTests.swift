@@ -118,6 +118,23 @@ struct ErasureTests {
     }
   }
 
+  @Test("a compaction that is forbidden leaves the erasure due, and is done when it is allowed again")
+  func forbidden() throws {
+    let store = try fixture.open()
+    try fixture.fill(store, events(500, users: 10, seed: 4))
+    let buffer = try store.generation.buffer()
+    buffer.erase("user 1")
+    var flusher = Flusher(store.generation, firstFile: 70)
+    try flusher.flush(buffer)
+    store.generation.forbidCompactions()
+    #expect(throws: StoreError.self) { try store.generation.compactErasures() }
+    #expect(store.generation.pendingErasures == 1)
+    store.generation.allowCompactions()
+    #expect(try store.generation.compactErasures() == 1)
+    #expect(store.generation.pendingErasures == 0)
+    #expect(try store.generation.state(of: "user 1") == nil)
+  }
+
   @Test("many users' erasures are few compactions, and the others stay")
   func many() throws {
     let store = try fixture.open()

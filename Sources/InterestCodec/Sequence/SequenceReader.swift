@@ -30,24 +30,37 @@ public struct SequenceReader: ~Copyable {
   }
 
   /// Replaces what is in `sequence`.
+  ///
+  /// - Parameter groups: Only these are looked at, ascending, each once; nil: all.
   public mutating func read(
-    _ state: UnsafeRawBufferPointer, _ query: SequenceQuery, into sequence: inout GroupSequence
+    _ state: UnsafeRawBufferPointer, _ query: SequenceQuery, of groups: UnsafeBufferPointer<UInt32>? = nil,
+    into sequence: inout GroupSequence
   ) throws(SequenceError) {
     sequence.clear()
-    let newest_ms = try select(state, query)
+    let newest_ms = try select(state, query, of: groups)
     let newestDay = newest_ms / StateConfiguration.day_ms
     let day = query.asOf_ms.map { $0 / StateConfiguration.day_ms } ?? newestDay
     if day < newestDay { throw .asOfTooEarly(newest_ms: newest_ms) }
+    let behaviors = query.hasBehaviors ? query.behaviors ?? .max : 0
     for index in 0..<candidates.count {
-      try readGroup(candidates[index], of: state, day: day, behaviors: query.behaviors ?? .max, into: &sequence)
+      try readGroup(candidates[index], of: state, day: day, behaviors: behaviors, into: &sequence)
     }
   }
 
   /// Leaves the groups to return in `candidates`, ascending by (last_ms, group). Returns the time of the user's newest event.
-  private mutating func select(_ state: UnsafeRawBufferPointer, _ query: SequenceQuery) throws(SequenceError) -> Int64 {
+  private mutating func select(
+    _ state: UnsafeRawBufferPointer, _ query: SequenceQuery, of groups: UnsafeBufferPointer<UInt32>?
+  ) throws(SequenceError) -> Int64 {
     candidates.removeAll(keepingCapacity: true)
     guard var cursor = StateCursor(state), let base = state.baseAddress else { throw .damaged }
+    var wanted = 0
+    var isEmpty = true
     while cursor.next() {
+      isEmpty = false
+      if let groups {
+        while wanted < groups.count && groups[wanted] < cursor.group { wanted &+= 1 }
+        guard wanted < groups.count && groups[wanted] == cursor.group else { continue }
+      }
       var candidate = Candidate(
         rank: 0, last_ms: cursor.last_ms, group: cursor.group,
         blockStart: UInt32(truncatingIfNeeded: cursor.block.baseAddress.unsafelyUnwrapped - base),
@@ -60,7 +73,7 @@ public struct SequenceReader: ~Copyable {
       }
       candidates.append(candidate)
     }
-    if cursor.isDamaged || candidates.isEmpty { throw .damaged }
+    if cursor.isDamaged || isEmpty { throw .damaged }
     if let limit = query.groups, candidates.count > limit {
       candidates.withUnsafeMutableBufferPointer { all in
         guard let base = all.baseAddress else { return }

@@ -46,8 +46,6 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
     case flush
     /// The volume has too little room: nothing is read.
     case disk
-    /// Stored bytes cannot be read.
-    case storage
   }
 
   public init() {}
@@ -62,7 +60,7 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
   }
 
   /// Partitions ascending.
-  func publish(_ statuses: [PartitionStatus], hasJoined: Bool) {
+  public func publish(_ statuses: [PartitionStatus], hasJoined: Bool) {
     mutex.withLock {
       self.statuses = statuses
       self.hasJoined = hasJoined

@@ -1,0 +1,64 @@
+import Bytes
+
+/// Protobuf's wire format, written straight into a buffer (protobuf.dev/programming-guides/encoding).
+extension ByteBuffer {
+  /// A field's number and wire type: 0 is a varint, 2 is bytes behind their length.
+  @inline(__always)
+  public mutating func append(tag field: Int, wireType: Int) { append(varint: UInt64(field &<< 3 | wireType)) }
+
+  @inline(__always)
+  public mutating func append(varint value: UInt64) {
+    let start = reserve(10).assumingMemoryBound(to: UInt8.self)
+    var at = start
+    writeVarint(value, &at)
+    commit(at - start)
+  }
+
+  /// Left out where it is 0, as proto3 has it.
+  public mutating func append(field: Int, varint value: UInt64) {
+    if value == 0 { return }
+    append(tag: field, wireType: 0)
+    append(varint: value)
+  }
+
+  /// Left out where it is empty, as proto3 has it.
+  public mutating func append(field: Int, bytes: UnsafeRawBufferPointer) {
+    if bytes.count > 0 { append(field: field, message: bytes) }
+  }
+
+  public mutating func append(field: Int, text: String) {
+    var text = text
+    text.withUTF8 { append(field: field, bytes: UnsafeRawBufferPointer($0)) }
+  }
+
+  /// There also where it is empty.
+  public mutating func append(field: Int, message: UnsafeRawBufferPointer) {
+    append(tag: field, wireType: 2)
+    append(varint: UInt64(message.count))
+    append(message)
+  }
+
+  /// A packed column of `count` varints; left out where it is empty.
+  @inline(__always)
+  public mutating func append(field: Int, count: Int, _ value: (Int) -> UInt64) {
+    if count == 0 { return }
+    append(tag: field, wireType: 2)
+    // The length is known afterwards, and takes two bytes mostly: where it does not, the column is moved.
+    let start = reserve(10 &* count &+ 10).assumingMemoryBound(to: UInt8.self)
+    let first = start + 2
+    var at = first
+    for index in 0..<count { writeVarint(value(index), &at) }
+    let size = at - first
+    if size >= 128 && size < 1 << 14 {
+      start[0] = UInt8(truncatingIfNeeded: size) | 128
+      start[1] = UInt8(truncatingIfNeeded: size &>> 7)
+      commit(size &+ 2)
+    } else {
+      let lengthSize = varintSize(UInt64(truncatingIfNeeded: size))
+      (UnsafeMutableRawPointer(start) + lengthSize).copyMemory(from: first, byteCount: size)
+      var length = start
+      writeVarint(UInt64(truncatingIfNeeded: size), &length)
+      commit(size &+ lengthSize)
+    }
+  }
+}
