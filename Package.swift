@@ -82,7 +82,7 @@ let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Serving", "Telemetry", "DaemonConfig", "CommandLineArguments",
+    "Failpoints", "Kafka", "Network", "HTTP", "RESP", "Routing", "Serving", "Telemetry", "DaemonConfig", "CommandLineArguments",
     "Synth",
   ],
   swiftSettings: swift,
