@@ -113,7 +113,7 @@ class _Decoder:
         counts = self.scan.counts(pieces)
         # A user without groups may have a single 0, or nothing.
         is_plain = (counts == groups + 1) | ((counts == 0) & (groups == 0))
-        self._check(np.where(is_plain, 0, counts), np.zeros_like(counts), "behavior_row_splits")
+        self._check(np.where(is_plain, groups + 1, counts), groups + 1, "behavior_row_splits")
         values = self.scan.gather(pieces).astype(np.int64)
         firsts = np.concatenate(([0], np.cumsum(counts)[:-1]))
         lasts = values[(firsts + counts - 1)[counts > 0]]
