@@ -19,8 +19,9 @@ let cxx: [CXXSetting] = [.treatAllWarnings(as: .error)]
 let systemLibraries: [Target] = [
   .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
   .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-  .systemLibrary(name: "CNet", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+  .systemLibrary(name: "CNet", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev", "libssl-dev"])]),
   .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+  .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
   .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 ]
 
@@ -68,6 +69,7 @@ let modules: [Target] = [
   module("Network", ["Threads", "Bytes", "CNet"]),
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
   module("RESP", ["Threads", "Bytes", "Network"]),
+  module("GRPC", ["Threads", "Bytes", "Network", "Telemetry", "CNghttp2", "CZlib"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
   module(
     "Serving",
@@ -103,6 +105,7 @@ let testTargets: [Target] = [
   tests("KafkaTests", ["Bytes", "Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
   tests("RESPTests", ["Bytes", "Network", "RESP", "Threads"]),
+  tests("GRPCTests", ["Bytes", "Network", "GRPC", "Threads", "CNghttp2", "CZlib"]),
   tests("TelemetryTests", ["Telemetry"]),
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),

@@ -1,6 +1,6 @@
-/// What a server's connections may use. Every wait has an end, and every buffer a size.
+/// What a listener's connections may use. Every wait has an end, and every buffer a size.
 public struct NetworkLimits: Sendable {
-  /// Open connections of a server, over all its loops. At the limit, clients wait in the listening queue.
+  /// Open connections of a listener, over all loops. At the limit, clients wait in the listening queue.
   public var connections = 1024
   /// Bytes a connection may hold that its protocol has not consumed yet.
   public var input_bytes = 64 * 1024
@@ -15,6 +15,8 @@ public struct NetworkLimits: Sendable {
   public var write_ms = 30_000
   /// How long a connection that the server has ended waits for the peer's end.
   public var linger_ms = 2_000
+  /// From accepting a connection until TLS is agreed on.
+  public var handshake_ms = 5_000
 
   public init() {}
 }

@@ -13,7 +13,7 @@ import Threads
 /// Writes `/metrics`: everything is read when it is asked for. The names are part of the product.
 final class DaemonMetrics: Sendable {
   private let service: LookupService
-  private let network = Late<NetworkCounters>()
+  private let network = Late<NetworkTotals>()
   private let ingestion = Late<IngestCounters>()
   private let resp = Late<RESPFacts>()
   let answers = AnswerCounters()
@@ -22,7 +22,7 @@ final class DaemonMetrics: Sendable {
 
   init(_ service: LookupService) { self.service = service }
 
-  func setNetwork(_ counters: NetworkCounters) { network.set(counters) }
+  func setNetwork(_ counters: NetworkTotals) { network.set(counters) }
 
   func setRESP(_ facts: RESPFacts) { resp.set(facts) }
 
@@ -184,7 +184,7 @@ final class DaemonMetrics: Sendable {
 }
 
 /// What is known after the handlers are made: the server's counters once it listens, ingestion's once there is a state.
-private final class Late<Value: AnyObject & Sendable>: @unchecked Sendable {  // guarded by `mutex`
+private final class Late<Value: Sendable>: @unchecked Sendable {  // guarded by `mutex`
   private let mutex = Mutex()
   private var known: Value?
 

@@ -29,7 +29,7 @@ struct HTTPDriver: ~Copyable {
         isPartial = true
         return
       case .deferred: return
-      case .complete: if pending.isEmpty { return }
+      case .complete, .more: if pending.isEmpty { return }
       }
     }
   }

@@ -13,6 +13,10 @@ final class LineConnection: ConnectionHandler {
       output.append("bye\n")
       return Reception(consumed: end + 1, .close)
     }
+    if line == "who", let identity {
+      output.append(identity.names.joined(separator: ",") + "\n")
+      return Reception(consumed: end + 1, .complete)
+    }
     if line.hasPrefix("big ") {
       let size = Int(line.dropFirst(4)) ?? 0
       output.reserve(size).initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "x"), count: size)
@@ -23,6 +27,8 @@ final class LineConnection: ConnectionHandler {
     }
     return Reception(consumed: end + 1, .complete)
   }
+
+  override func refusePlaintext(_ output: inout ByteBuffer) { output.append("tls only\n") }
 
   override func requestExpired(_ output: inout ByteBuffer) { output.append("late\n") }
 }
