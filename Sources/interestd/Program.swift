@@ -9,6 +9,8 @@ private let configIfAny = Option.text(
 private let state = Option.text("state", "DIR", help: "the state directory (state.directory)")
 private let clusterMap = Option.text(
   "cluster-map", "FILE", help: "the cluster map, a CSV shop_id,group_id (cluster_map)")
+private let resp = Option.text(
+  "resp", "HOST:PORT", help: "where RESP, Redis' protocol, is served (resp.listen); port 0 takes a free one")
 private let http = Option.text("http", "HOST:PORT", help: "where HTTP is served (http.listen); port 0 takes a free one")
 
 private let queryOptions: [Option] = [
@@ -62,10 +64,10 @@ let program = Program(
       "run", summary: "the daemon: consume a Kafka topic and serve lookups",
       discussion:
         "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
-        + "while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
+        + "and RESP while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
       options: [
         config, brokers, topic, group, clusterMap, state,
-        http,
+        http, resp,
       ],
       examples: [
         Example(
@@ -74,9 +76,9 @@ let program = Program(
       ]),
     Command(
       "serve", summary: "answer lookups from a state directory, without Kafka",
-      discussion: "Opens a state directory and answers lookups over HTTP until SIGTERM or SIGINT.",
+      discussion: "Opens a state directory and answers lookups over HTTP and RESP until SIGTERM or SIGINT.",
       options: [
-        .text("state", "DIR", required: true, help: "the state directory"), http, clusterMap, configIfAny,
+        .text("state", "DIR", required: true, help: "the state directory"), http, resp, clusterMap, configIfAny,
       ],
       examples: [Example("interestd serve --state ./state --http 127.0.0.1:8080", "serves a state")]),
     Command(

@@ -34,6 +34,7 @@ extension DaemonConfiguration {
     kafka.topic = given("topic") ?? kafka.topic
     kafka.group = given("group") ?? kafka.group
     http.listen = given("http") ?? http.listen
+    resp.listen = given("resp") ?? resp.listen
     try validate()
     try validateKafkaProperties()
     try require(needs)
