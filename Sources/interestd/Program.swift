@@ -9,6 +9,8 @@ private let configIfAny = Option.text(
 private let state = Option.text("state", "DIR", help: "the state directory (state.directory)")
 private let clusterMap = Option.text(
   "cluster-map", "FILE", help: "the cluster map, a CSV shop_id,group_id (cluster_map)")
+private let grpc = Option.text(
+  "grpc", "HOST:PORT", help: "where gRPC is served (grpc.listen); port 0 takes a free one")
 private let resp = Option.text(
   "resp", "HOST:PORT", help: "where RESP, Redis' protocol, is served (resp.listen); port 0 takes a free one")
 private let http = Option.text("http", "HOST:PORT", help: "where HTTP is served (http.listen); port 0 takes a free one")
@@ -63,11 +65,11 @@ let program = Program(
     Command(
       "run", summary: "the daemon: consume a Kafka topic and serve lookups",
       discussion:
-        "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
-        + "and RESP while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
+        "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP, "
+        + "gRPC and RESP while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
       options: [
         config, brokers, topic, group, clusterMap, state,
-        http, resp,
+        http, grpc, resp,
       ],
       examples: [
         Example(
@@ -76,9 +78,9 @@ let program = Program(
       ]),
     Command(
       "serve", summary: "answer lookups from a state directory, without Kafka",
-      discussion: "Opens a state directory and answers lookups over HTTP and RESP until SIGTERM or SIGINT.",
+      discussion: "Opens a state directory and answers lookups over HTTP, gRPC and RESP until SIGTERM or SIGINT.",
       options: [
-        .text("state", "DIR", required: true, help: "the state directory"), http, resp, clusterMap, configIfAny,
+        .text("state", "DIR", required: true, help: "the state directory"), http, grpc, resp, clusterMap, configIfAny,
       ],
       examples: [Example("interestd serve --state ./state --http 127.0.0.1:8080", "serves a state")]),
     Command(

@@ -35,6 +35,7 @@ extension DaemonConfiguration {
     kafka.group = given("group") ?? kafka.group
     http.listen = given("http") ?? http.listen
     resp.listen = given("resp") ?? resp.listen
+    grpc.listen = given("grpc") ?? grpc.listen
     try validate()
     try validateKafkaProperties()
     try require(needs)
