@@ -68,6 +68,7 @@ let modules: [Target] = [
     ]),
   module("Network", ["Threads", "Bytes", "CNet"]),
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast", "CZlib"]),
+  module("RESP", ["Threads", "Bytes", "Network"]),
   module("GRPC", ["Threads", "Bytes", "Network", "Telemetry", "CNghttp2", "CZlib"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
   module(
@@ -77,14 +78,19 @@ let modules: [Target] = [
       "Telemetry",
     ]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
+  module(
+    "Benchmarks",
+    [
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Synth", "Telemetry",
+    ]),
 ]
 
 let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Serving", "Telemetry", "DaemonConfig", "CommandLineArguments",
-    "Synth",
+    "Failpoints", "Kafka", "Network", "HTTP", "GRPC", "RESP", "Routing", "Serving", "Telemetry", "DaemonConfig",
+    "CommandLineArguments", "Synth", "Benchmarks",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
@@ -103,6 +109,7 @@ let testTargets: [Target] = [
   tests("RocksDBTests", ["RocksDB"]),
   tests("KafkaTests", ["Bytes", "Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
+  tests("RESPTests", ["Bytes", "Network", "RESP", "Threads"]),
   tests("GRPCTests", ["Bytes", "Network", "GRPC", "Threads", "CNghttp2", "CZlib"]),
   tests("TelemetryTests", ["Telemetry"]),
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
@@ -131,6 +138,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("FuzzState", ["Bytes", "InterestModel", "InterestCodec"]),
   fuzzTarget("FuzzKeys", ["InterestModel", "InterestStore"]),
   fuzzTarget("FuzzHTTP", ["Bytes", "Network", "HTTP"]),
+  fuzzTarget("FuzzRESP", ["Bytes", "Network", "RESP"]),
   fuzzTarget("FuzzDuplicateIDs", ["Bytes", "Ingest"]),
 ]
 

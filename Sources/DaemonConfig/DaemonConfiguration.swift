@@ -16,6 +16,8 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var kafka = Kafka()
   public var deadLetters = DeadLetters()
   public var http = HTTP()
+  public var resp = RESP()
+  public var grpc = GRPC()
   public var log = Log()
 
   /// The defaults, with the one thing that has none.
@@ -92,6 +94,18 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
+    public init() {}
+  }
+
+  public struct GRPC: Equatable, Sendable {
+    /// Like `http.listen`; empty: gRPC is not spoken.
+    public var listen = ""
+    public init() {}
+  }
+
+  public struct RESP: Equatable, Sendable {
+    /// Like `http.listen`; empty: RESP is not spoken.
+    public var listen = ""
     public init() {}
   }
 

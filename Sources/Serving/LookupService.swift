@@ -51,9 +51,14 @@ public final class LookupService: Sendable {
   /// How other instances are asked for their users.
   public let peers: HTTPClientSecurity
 
-  public init(version: String = "", peers: HTTPClientSecurity = HTTPClientSecurity()) {
+  /// Ready answers; nil: none are kept.
+  public let cache: AnswerCache?
+
+  /// - Parameter cache_bytes: Memory for ready answers; 0: none are kept.
+  public init(version: String = "", cache_bytes: Int = 0, peers: HTTPClientSecurity = HTTPClientSecurity()) {
     self.version = version
     self.peers = peers
+    cache = cache_bytes == 0 ? nil : AnswerCache(bytes: cache_bytes)
   }
 
   public var backend: Backend? { mutex.withLock { current } }

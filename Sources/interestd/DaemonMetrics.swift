@@ -15,6 +15,8 @@ final class DaemonMetrics: Sendable {
   private let service: LookupService
   private let network = Late<NetworkTotals>()
   private let ingestion = Late<IngestCounters>()
+  private let resp = Late<RESPFacts>()
+  private let grpc = Late<GRPCEndpoint>()
   let answers = AnswerCounters()
 
   let contentType = MetricsWriter.contentType
@@ -22,6 +24,10 @@ final class DaemonMetrics: Sendable {
   init(_ service: LookupService) { self.service = service }
 
   func setNetwork(_ counters: NetworkTotals) { network.set(counters) }
+
+  func setRESP(_ facts: RESPFacts) { resp.set(facts) }
+
+  func setGRPC(_ endpoint: GRPCEndpoint) { grpc.set(endpoint) }
 
   func setIngestion(_ counters: IngestCounters) { ingestion.set(counters) }
 
@@ -57,6 +63,8 @@ final class DaemonMetrics: Sendable {
         "interestd_forwarded_lookups_total", "Lookups of users of other instances, by what became of them.",
         service.forwards.count(of: outcome), ["outcome": outcome.rawValue])
     }
+    writeRESP(&writer)
+    grpc.value?.write(to: &writer)
     guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
@@ -64,6 +72,19 @@ final class DaemonMetrics: Sendable {
       "interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
     writer.counter("interestd_received_bytes_total", "Bytes received.", values.received_bytes)
     writer.counter("interestd_sent_bytes_total", "Bytes sent.", values.sent_bytes)
+  }
+
+  private func writeRESP(_ writer: inout MetricsWriter) {
+    guard let facts = resp.value, let network = facts.network else { return }
+    writer.counter("interestd_resp_commands_total", "RESP commands.", facts.counters.commands)
+    writer.counter("interestd_resp_errors_total", "RESP replies that were errors.", facts.counters.errors)
+    writer.counter(
+      "interestd_resp_protocol_errors_total", "RESP connections ended because of what they sent.",
+      facts.counters.protocolErrors)
+    writer.gauge("interestd_resp_connections", "Open RESP connections.", Double(network.open))
+    writer.counter("interestd_resp_connections_accepted_total", "RESP connections accepted.", network.accepted)
+    writer.counter("interestd_resp_received_bytes_total", "Bytes received over RESP.", network.received_bytes)
+    writer.counter("interestd_resp_sent_bytes_total", "Bytes sent over RESP.", network.sent_bytes)
   }
 
   private func writeState(_ writer: inout MetricsWriter, _ backend: LookupService.Backend) {
@@ -154,7 +175,7 @@ final class DaemonMetrics: Sendable {
   }
 
   /// The second number of /proc/self/statm, in pages.
-  private static var resident_bytes: Int? {
+  static var resident_bytes: Int? {
     let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }

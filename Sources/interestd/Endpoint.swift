@@ -2,16 +2,20 @@ import DaemonConfig
 import Glibc
 import HTTP
 import Network
+import RESP
 import Routing
 import Serving
 import Telemetry
+import Threads
 
-/// The HTTP server of `run` and `serve`.
+/// The servers of `run` and `serve`: HTTP, and gRPC and RESP where those are configured.
 struct Endpoint: Sendable {
   let server: NetworkServer
   /// The address by which clients and other instances reach this one.
   let instance: String
   let metrics: DaemonMetrics
+  private let respServer: NetworkServer?
+  private let grpc: GRPCEndpoint?
   private let service: LookupService
 
   /// Requests under way may take so long after a stop.
@@ -36,7 +40,44 @@ struct Endpoint: Sendable {
     }
     instance = try Self.advertised(configuration.http.advertise, server.addresses[0])
     service.instance = instance
-    log.info("listening", ["http": "\(server.addresses[0])", "advertise": instance])
+    respServer = try Self.serveRESP(configuration, service, metrics)
+    grpc = try Self.serveGRPC(configuration, service, metrics)
+    log.info(
+      "listening",
+      [
+        "http": "\(server.addresses[0])", "grpc": grpc.map { "\($0.server.addresses[0])" } ?? "off",
+        "resp": respServer.map { "\($0.addresses[0])" } ?? "off",
+        "advertise": instance,
+      ])
+  }
+
+  private static func serveGRPC(
+    _ configuration: DaemonConfiguration, _ service: LookupService, _ metrics: DaemonMetrics
+  ) throws -> GRPCEndpoint? {
+    if configuration.grpc.listen.isEmpty { return nil }
+    let endpoint = try GRPCEndpoint(
+      listen: configuration.grpc.listen, allowRemote: configuration.http.allowRemote,
+      limits: configuration.networkLimits, service)
+    metrics.setGRPC(endpoint)
+    return endpoint
+  }
+
+  private static func serveRESP(
+    _ configuration: DaemonConfiguration, _ service: LookupService, _ metrics: DaemonMetrics
+  ) throws -> NetworkServer? {
+    if configuration.resp.listen.isEmpty { return nil }
+    let facts = RESPFacts()
+    let listener = try Listener(
+      address: configuration.resp.listen, allowRemote: configuration.http.allowRemote, option: "http.allow_remote"
+    ) {
+      RESPServer(handler: SequenceCommands(service, facts), counters: facts.counters)
+    }
+    var limits = configuration.networkLimits
+    limits.input_bytes = RESPLimits().request_bytes + 64 * 1024
+    let server = try NetworkServer(name: "resp", limits: limits, listeners: [listener])
+    facts.set(port: server.addresses[0].port) { server.counters.values }
+    metrics.setRESP(facts)
+    return server
   }
 
   /// What is configured; otherwise where it listens, which for all interfaces is the host's name.
@@ -57,6 +98,11 @@ struct Endpoint: Sendable {
 
   func stop() {
     service.beginDraining()
+    // Side by side: each may take all of the grace.
+    let draining = respServer.map { server in Thread(name: "drain-resp") { server.drain(grace_ms: Self.grace_ms) } }
+    let drainingGRPC = grpc.map { grpc in Thread(name: "drain-grpc") { grpc.server.drain(grace_ms: Self.grace_ms) } }
     server.drain(grace_ms: Self.grace_ms)
+    draining?.join()
+    drainingGRPC?.join()
   }
 }
