@@ -13,6 +13,7 @@ import Threads
 /// Writes `/metrics`: everything is read when it is asked for. The names are part of the product.
 final class DaemonMetrics: Sendable {
   private let service: LookupService
+  private let security: Security
   private let network = Late<NetworkTotals>()
   private let ingestion = Late<IngestCounters>()
   private let resp = Late<RESPFacts>()
@@ -21,7 +22,10 @@ final class DaemonMetrics: Sendable {
 
   let contentType = MetricsWriter.contentType
 
-  init(_ service: LookupService) { self.service = service }
+  init(_ service: LookupService, _ security: Security) {
+    self.service = service
+    self.security = security
+  }
 
   func setNetwork(_ counters: NetworkTotals) { network.set(counters) }
 
