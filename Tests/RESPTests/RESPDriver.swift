@@ -33,7 +33,7 @@ struct RESPDriver: ~Copyable {
       (isPartial, isDeferred) = (reception.verdict == .partial, reception.verdict == .deferred)
       switch reception.verdict {
       case .close: isClosed = true
-      case .partial, .deferred: return
+      case .partial, .deferred, .more: return
       case .complete: if pending.isEmpty { return }
       }
     }
