@@ -67,7 +67,7 @@ let modules: [Target] = [
       "Telemetry",
     ]),
   module("Network", ["Threads", "Bytes", "CNet"]),
-  module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
+  module("HTTP", ["Threads", "Bytes", "Network", "CBeast", "CZlib"]),
   module("RESP", ["Threads", "Bytes", "Network"]),
   module("GRPC", ["Threads", "Bytes", "Network", "Telemetry", "CNghttp2", "CZlib"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
@@ -78,14 +78,19 @@ let modules: [Target] = [
       "Telemetry",
     ]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
+  module(
+    "Benchmarks",
+    [
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Synth", "Telemetry",
+    ]),
 ]
 
 let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Failpoints", "Kafka", "Network", "HTTP", "RESP", "Routing", "Serving", "Telemetry", "DaemonConfig", "CommandLineArguments",
-    "Synth",
+    "Failpoints", "Kafka", "Network", "HTTP", "GRPC", "RESP", "Routing", "Serving", "Telemetry", "DaemonConfig",
+    "CommandLineArguments", "Synth", "Benchmarks",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])

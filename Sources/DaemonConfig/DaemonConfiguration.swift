@@ -17,6 +17,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var deadLetters = DeadLetters()
   public var http = HTTP()
   public var resp = RESP()
+  public var grpc = GRPC()
   public var log = Log()
 
   /// The defaults, with the one thing that has none.
@@ -93,6 +94,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
+    public init() {}
+  }
+
+  public struct GRPC: Equatable, Sendable {
+    /// Like `http.listen`; empty: gRPC is not spoken.
+    public var listen = ""
     public init() {}
   }
 

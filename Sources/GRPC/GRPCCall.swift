@@ -1,4 +1,5 @@
 import Bytes
+import Threads
 
 /// One call, from its header to its end. It lives on its loop's thread and is used again for others.
 public final class GRPCCall {
@@ -60,23 +61,33 @@ public final class GRPCCall {
 
   init() {}
 
-  /// Who forwarded the call, as its metadata tell; empty: nobody.
-  public var forwardedBy: UnsafeRawBufferPointer { header.forwardedBy }
+  /// What is left of the client's time.
+  public var left_ms: Int {
+    let now_ns = MonotonicClock.now_ns
+    return deadline_ns > now_ns ? Int((deadline_ns - now_ns) / 1_000_000) : 0
+  }
 
   /// Writes a message of the reply; what `fill` appends is its bytes. Where it throws, nothing is written.
-  public func write<Failure: Error>(_ fill: (inout ByteBuffer) throws(Failure) -> Void) throws(Failure) {
+  public func write<Result, Failure: Error>(
+    _ fill: (inout ByteBuffer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     let start = reply.count
     reply.reserve(MessageReader.prefix_bytes).initializeMemory(as: UInt8.self, repeating: 0, count: 5)
     reply.commit(MessageReader.prefix_bytes)
+    let result: Result
     do throws(Failure) {
-      try fill(&reply)
+      result = try fill(&reply)
     } catch {
       reply.truncate(to: start)
       throw error
     }
     let size = UInt32(clamping: reply.count - start - MessageReader.prefix_bytes)
     reply.written(from: start + 1).storeBytes(of: size.bigEndian, as: UInt32.self)
+    return result
   }
+
+  /// Takes back what was written and is not on its way.
+  public func withdraw() { reply.truncate(to: sent) }
 
   /// Ends the call with this instead of well. `retryAfter_ms` tells the client when to try again.
   public func fail(_ status: GRPCStatus, _ message: String, retryAfter_ms: Int? = nil) {
@@ -134,9 +145,6 @@ public final class GRPCCall {
     reply.clear()
     sent = 0
   }
-
-  /// Drops what was written and not sent.
-  func dropUnsent() { reply.truncate(to: sent) }
 }
 
 /// An answer that is owed. Made by `GRPCCall.deferReply`; used on the loop's thread only.

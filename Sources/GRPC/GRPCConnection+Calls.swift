@@ -100,7 +100,7 @@ extension GRPCConnection {
   /// The call stays to be told of changes.
   private func open(_ call: GRPCCall) {
     guard server.watches < limits.watches else {
-      call.dropUnsent()
+      call.withdraw()
       return fail(call, GRPCFailure(status: .resourceExhausted, message: "too many watches are open"))
     }
     server.watches += 1
@@ -146,7 +146,7 @@ extension GRPCConnection {
     if call.phase == .open { server.watches -= 1 }
     call.phase = .ending
     releaseRequest(of: call)
-    if call.failure != nil { call.dropUnsent() }
+    if call.failure != nil { call.withdraw() }
     count(call, call.failure?.status ?? .ok)
     let taken_ns = now_ns + UInt64(limits.reply_ms) * 1_000_000
     let isAwaited = call.failure != nil || call.header.timeout_ns == nil

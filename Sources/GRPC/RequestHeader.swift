@@ -18,17 +18,13 @@ struct RequestHeader: ~Copyable {
   private var values = ByteBuffer(capacity: 64)
   private var pathRange = 0..<0
   private var authorizationRange = 0..<0
-  private var forwardedRange = 0..<0
 
-  /// Names the instance that has forwarded a call: such a one is never forwarded again.
-  static let forwarded: StaticString = "x-interestd-forwarded"
   /// RFC 9113 section 6.5.2
   private static let overhead_bytes = 32
   private static let kept_bytes = 1024
 
   var path: UnsafeRawBufferPointer { value(pathRange) }
   var authorization: UnsafeRawBufferPointer { value(authorizationRange) }
-  var forwardedBy: UnsafeRawBufferPointer { value(forwardedRange) }
 
   mutating func clear() {
     method = nil
@@ -42,7 +38,6 @@ struct RequestHeader: ~Copyable {
     values.shrink(to: Self.kept_bytes)
     pathRange = 0..<0
     authorizationRange = 0..<0
-    forwardedRange = 0..<0
   }
 
   /// Counts a field before it is taken.
@@ -64,8 +59,6 @@ struct RequestHeader: ~Copyable {
     case 13 where name.equals("grpc-encoding"):
       encoding = value.equals("identity") ? .identity : value.equals("gzip") ? .gzip : .unknown
     case 13 where name.equals("authorization"): authorizationRange = keep(value)
-    case 21 where name.equals(Self.forwarded):
-      forwardedRange = keep(UnsafeRawBufferPointer(rebasing: value.prefix(100)))
     default: break
     }
   }

@@ -5,47 +5,22 @@ import Bytes
 enum StatusDetails {
   static func append(_ failure: GRPCFailure, _ retryAfter_ms: Int, to output: inout ByteBuffer) {
     var delay = ByteBuffer(capacity: 32)  // google.protobuf.Duration
-    delay.append(field: 1, UInt64(retryAfter_ms / 1000))
-    delay.append(field: 2, UInt64(retryAfter_ms % 1000) * 1_000_000)
+    delay.append(field: 1, varint: UInt64(retryAfter_ms / 1000))
+    delay.append(field: 2, varint: UInt64(retryAfter_ms % 1000) * 1_000_000)
     var information = ByteBuffer(capacity: 64)  // google.rpc.RetryInfo
-    information.append(field: 1, delay.bytes)
+    information.append(field: 1, message: delay.bytes)
     var detail = ByteBuffer(capacity: 128)  // google.protobuf.Any
-    detail.append(field: 1, "type.googleapis.com/google.rpc.RetryInfo")
-    detail.append(field: 2, information.bytes)
+    detail.append(field: 1, text: "type.googleapis.com/google.rpc.RetryInfo")
+    detail.append(field: 2, message: information.bytes)
     var status = ByteBuffer(capacity: 256)
-    status.append(field: 1, UInt64(failure.status.rawValue))
-    status.append(field: 2, String(failure.message.prefix(256)))
-    status.append(field: 3, detail.bytes)
+    status.append(field: 1, varint: UInt64(failure.status.rawValue))
+    status.append(field: 2, text: String(failure.message.prefix(256)))
+    status.append(field: 3, message: detail.bytes)
     output.append(base64: status.bytes)
   }
 }
 
 extension ByteBuffer {
-  /// A varint field; 0 is left out, as proto3 does.
-  mutating func append(field: UInt64, _ value: UInt64) {
-    guard value != 0 else { return }
-    append(varint: field << 3)
-    append(varint: value)
-  }
-
-  mutating func append(field: UInt64, _ bytes: UnsafeRawBufferPointer) {
-    append(varint: field << 3 | 2)
-    append(varint: UInt64(bytes.count))
-    append(bytes)
-  }
-
-  mutating func append(field: UInt64, _ text: String) {
-    var text = text
-    text.withUTF8 { append(field: field, UnsafeRawBufferPointer($0)) }
-  }
-
-  private mutating func append(varint value: UInt64) {
-    let start = reserve(10).assumingMemoryBound(to: UInt8.self)
-    var at = start
-    writeVarint(value, &at)
-    commit(at - start)
-  }
-
   /// RFC 4648 section 4, without padding.
   fileprivate mutating func append(base64 bytes: UnsafeRawBufferPointer) {
     let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -1,5 +1,6 @@
 import InterestCodec
 import Synchronization
+import Threads
 
 /// What ingestion has done since the process started, for metrics and summaries. Written by lanes and flushers, read by anyone.
 public final class IngestCounters: Sendable {
@@ -15,6 +16,8 @@ public final class IngestCounters: Sendable {
   private let flushCount = Atomic<UInt64>(0)
   private let flushBytes = Atomic<UInt64>(0)
   private let letterCount = Atomic<UInt64>(0)
+  private let firstRecordAt_ns = Atomic<UInt64>(0)
+  private let lastFlushAt_ns = Atomic<UInt64>(0)
   private let badReasons = ReasonCounters()
 
   public init() {}
@@ -39,6 +42,10 @@ public final class IngestCounters: Sendable {
   public var flushes: UInt64 { flushCount.load(ordering: .relaxed) }
   /// Bytes of the files that flushes wrote.
   public var flushed_bytes: UInt64 { flushBytes.load(ordering: .relaxed) }
+
+  /// When the first records were taken and when the last file was in the database (`MonotonicClock`); 0: none was yet.
+  public var firstRecord_ns: UInt64 { firstRecordAt_ns.load(ordering: .relaxed) }
+  public var lastFlush_ns: UInt64 { lastFlushAt_ns.load(ordering: .relaxed) }
 
   /// Letters handed over to the dead letters' topic that it has not acknowledged.
   public var lettersWaiting: UInt64 { letterCount.load(ordering: .relaxed) }
@@ -70,7 +77,12 @@ public final class IngestCounters: Sendable {
 
   func addRefetch() { refetchCount.add(1, ordering: .relaxed) }
 
+  func begin() {
+    if firstRecord_ns == 0 { firstRecordAt_ns.store(MonotonicClock.now_ns, ordering: .relaxed) }
+  }
+
   func addFlush(bytes total: UInt64) {
+    lastFlushAt_ns.store(MonotonicClock.now_ns, ordering: .relaxed)
     flushCount.add(1, ordering: .relaxed)
     flushBytes.store(total, ordering: .relaxed)
   }

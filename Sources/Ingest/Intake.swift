@@ -174,6 +174,7 @@ struct Intake: ~Copyable {
   func checkLetters() throws(IngestError) { try letters.check() }
 
   mutating func publishCounts() {
+    if behaviors > 0 { counters.begin() }
     counters.addBehaviors(behaviors, unmapped: unmapped, misplacedUsers: misplacedUsers)
     counters.addOthers(duplicates: duplicates, erasures: erasures)
     (behaviors, unmapped, duplicates, erasures, misplacedUsers) = (0, 0, 0, 0, 0)

@@ -8,6 +8,7 @@ import Threads
 public final class KafkaIngest: @unchecked Sendable {  // the thread is joined by `join`, once
   public let board = PartitionBoard()
   private let stopRequested = Atomic<Bool>(false)
+  private let ended = Atomic<Bool>(false)
   private let refusal = Refusal()
   private let outcome = Mutex()
   private var failure: IngestError?
@@ -33,8 +34,12 @@ public final class KafkaIngest: @unchecked Sendable {  // the thread is joined b
       flusher.join()
       erasures.stop()
       outcome.withLock { self.failure = failure }
+      ended.store(true, ordering: .releasing)
     }
   }
+
+  /// Whether the lane has ended, by request or by itself.
+  public var hasEnded: Bool { ended.load(ordering: .acquiring) }
 
   private var thread: Thread?
 

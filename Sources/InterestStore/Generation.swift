@@ -16,6 +16,7 @@ public final class Generation: Sendable {
   let database: Database
   let family: ColumnFamily
   let views: ViewPublisher
+  let changes = UserChanges()
   private let options: Options
   private let merge: StoreMerge
   let erasures: PendingErasures
@@ -46,7 +47,7 @@ public final class Generation: Sendable {
 
   /// For a lane: an empty buffer, which lookups see from now on. Waits for one; nil where `isCancelled` while waiting.
   public func nextBuffer(isCancelled: () -> Bool = { false }) -> FoldBuffer? {
-    views.addBuffer(isCancelled: isCancelled) { FoldBuffer(limits: limits.buffer, rules: rules) }
+    views.addBuffer(isCancelled: isCancelled) { FoldBuffer(limits: limits.buffer, rules: rules, changes: changes) }
   }
 
   /// Bytes of the files that hold the states at the moment, event ids apart.
@@ -162,6 +163,29 @@ public final class Generation: Sendable {
     return try writer.finish()
   }
 
+  func measureFlush(_ buffer: FoldBuffer) throws(StoreError) -> FlushTimes {
+    let path = "\(directory.staging)/measured.sst"
+    var sorter = BufferSorter(rules: rules)
+    var times = FlushTimes()
+    // The second time the sorter has its memory, as in a daemon.
+    for _ in 0..<2 {
+      let start_ns = CPUClock.thread_ns
+      sorter.sort(buffer)
+      let sorted_ns = CPUClock.thread_ns
+      for place in 0..<buffer.users.count { _ = sorter.operand(at: place, of: buffer) }
+      times.sort_ns = sorted_ns - start_ns
+      times.fold_ns = CPUClock.thread_ns - sorted_ns
+    }
+    let start_ns = CPUClock.thread_ns
+    do {
+      _ = try write(buffer, &sorter, FlushEntries(buffer.positions, erased: [], finishedErasures: []), to: path)
+    } catch { throw error as? StoreError ?? .init(.storage, "\(error)") }
+    unlink(path)
+    let spent_ns = CPUClock.thread_ns - start_ns
+    times.write_ns = spent_ns - min(spent_ns, times.fold_ns)
+    return times
+  }
+
   /// Ingested files pass by RocksDB's own brake, so that reads would have to look through ever more of them.
   /// Not where compactions fail: then there is nothing to wait for.
   private func waitForLevel0(_ isHurried: () -> Bool) {
@@ -197,5 +221,20 @@ public struct Flusher: ~Copyable {
   public mutating func flush(_ buffer: FoldBuffer, isHurried: () -> Bool = { false }) throws(StoreError) {
     files += 1
     written_bytes += try generation.commit(buffer, sorter: &sorter, file: files, isHurried: isHurried)
+  }
+}
+
+/// What the parts of a flush take.
+public struct FlushTimes: Sendable {
+  public var sort_ns: UInt64 = 0
+  public var fold_ns: UInt64 = 0
+  /// Beside folding.
+  public var write_ns: UInt64 = 0
+}
+
+extension Flusher {
+  /// Sorts, folds and writes a buffer, of which nothing comes into the database. CPU time of the calling thread.
+  public static func measure(_ buffer: FoldBuffer, of generation: Generation) throws(StoreError) -> FlushTimes {
+    try generation.measureFlush(buffer)
   }
 }

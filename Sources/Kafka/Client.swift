@@ -24,12 +24,12 @@ final class Client {
   let callbacks: Callbacks
   private var isAbandoned = false
 
-  /// `prepare` adds callbacks to the configuration.
+  /// `prepare` adds callbacks to the configuration; `optional` are defaults that not every librdkafka knows.
   init(
     _ type: rd_kafka_type_t, _ configuration: KafkaConfiguration, defaults: [(String, String)],
-    diagnostics: KafkaDiagnostics, prepare: (OpaquePointer) -> Void = { _ in }
+    optional: [(String, String)] = [], diagnostics: KafkaDiagnostics, prepare: (OpaquePointer) -> Void = { _ in }
   ) throws(KafkaError) {
-    let raw = try configuration.make(defaults: defaults)
+    let raw = try configuration.make(defaults: defaults, optional: optional)
     callbacks = Callbacks(diagnostics)
     rd_kafka_conf_set_opaque(raw, Unmanaged.passUnretained(callbacks).toOpaque())
     rd_kafka_conf_set_log_cb(raw) { handle, level, facility, message in

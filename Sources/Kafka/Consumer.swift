@@ -17,6 +17,7 @@ public final class Consumer {
   let commits: OpaquePointer
   private let batch: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private let batchLimit: Int
+  private var waking: FetchWaking
   var isClosing = false
   /// The group's last rebalance, until `assign` or `unassign` answers it.
   var unanswered: ConsumerEvent?
@@ -40,7 +41,8 @@ public final class Consumer {
     self.topic = topic
     self.batchLimit = batchLimit
     client = try Client(
-      RD_KAFKA_CONSUMER, configuration, defaults: Self.defaults, diagnostics: diagnostics,
+      RD_KAFKA_CONSUMER, configuration, defaults: Self.defaults, optional: [FetchWaking.backoff],
+      diagnostics: diagnostics,
       prepare: { rd_kafka_conf_set_rebalance_cb($0, Self.onRebalance) })
     // Errors and statistics of the handle arrive on the consumer's queue as well.
     try KafkaError.check(rd_kafka_poll_set_consumer(client.handle), "start a consumer")
@@ -50,6 +52,7 @@ public final class Consumer {
     self.queue = queue
     self.commits = commits
     batch = .allocate(capacity: batchLimit)
+    waking = FetchWaking(client.handle)
   }
 
   deinit {
@@ -78,6 +81,7 @@ public final class Consumer {
     timeout_ms: Int32, _ body: (borrowing Message) -> Void, event: (ConsumerEvent) -> Void
   ) -> Int {
     let count = take(from: queue, timeout_ms: timeout_ms, body, event: event)
+    if count > 0 { waking.wake(client.handle, queue) }
     takeCommits(event)
     takeRebalances(event)
     return count

@@ -32,9 +32,12 @@ public struct KafkaConfiguration: Equatable, Sendable, CustomStringConvertible {
   /// Tells a wrong name or value before anything is started.
   public func validate() throws(KafkaError) { rd_kafka_conf_destroy(try make()) }
 
-  /// A new `rd_kafka_conf_t` that the caller owns, with `defaults` under the properties.
-  func make(defaults: [(String, String)] = []) throws(KafkaError) -> OpaquePointer {
+  /// A new `rd_kafka_conf_t` that the caller owns, with `defaults` under the properties, and `optional` ones where they are known.
+  func make(
+    defaults: [(String, String)] = [], optional: [(String, String)] = []
+  ) throws(KafkaError) -> OpaquePointer {
     let configuration = rd_kafka_conf_new().unsafelyUnwrapped  // librdkafka aborts where memory is out
+    for (name, value) in optional { _ = rd_kafka_conf_set(configuration, name, value, nil, 0) }
     do throws(KafkaError) {
       for (name, value) in defaults { try Self.apply(name, value, to: configuration) }
       for property in properties { try Self.apply(property.name, property.value, to: configuration) }

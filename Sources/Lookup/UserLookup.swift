@@ -25,6 +25,9 @@ public struct UserLookup: ~Copyable {
     reader = SequenceReader(configuration: generation.configuration, rules: generation.rules)
   }
 
+  /// By which the last answer can be known to hold still; nil: it cannot.
+  public var proof: AnswerProof? { scratch.proof }
+
   /// Refuses what cannot be a user id.
   public static func check(user: UnsafeRawBufferPointer) throws(LookupError) {
     guard (1...Behavior.maximumIDLength).contains(user.count) else {

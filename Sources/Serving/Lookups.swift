@@ -59,16 +59,47 @@ public final class Lookups {
     let started_ns = MonotonicClock.now_ns
     let opened = try open(for: user, query)
     if let route = try route(of: user, opened.backend, forwardedBy: forwarder) { return .elsewhere(route) }
+    let isKnown: Bool
+    if let cache = service.cache, !opened.backend.store.generation.hasMisplacedUsers {
+      isKnown = try cachedSequence(of: user, query, form, opened, cache, into: &output)
+    } else {
+      isKnown = try freshSequence(of: user, query, form, opened, into: &output)
+    }
+    service.lookups.record(MonotonicClock.now_ns - started_ns)
+    return .answered(isKnown: isKnown)
+  }
+
+  private func freshSequence(
+    of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, _ opened: Opened,
+    into output: inout ByteBuffer
+  ) throws(LookupError) -> Bool {
     let start = output.count
     do throws(LookupError) {
-      let isKnown = try opened.lookup.write(
-        user: user, query, form, hasAll: hasAll(opened.backend), into: &output)
-      service.lookups.record(MonotonicClock.now_ns - started_ns)
-      return .answered(isKnown: isKnown)
+      return try opened.lookup.write(user: user, query, form, hasAll: hasAll(opened.backend), into: &output)
     } catch {
       output.truncate(to: start)
       throw noted(error)
     }
+  }
+
+  private func cachedSequence(
+    of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, _ opened: Opened,
+    _ cache: AnswerCache, into output: inout ByteBuffer
+  ) throws(LookupError) -> Bool {
+    let generation = opened.backend.store.generation
+    let key = AnswerKey(query, form, generation: generation.number)
+    let start = output.count
+    if let (proof, isKnown) = cache.find(user, key, into: &output) {
+      if generation.holds(proof) { return isKnown }
+      output.truncate(to: start)
+      cache.countStale(user, key)
+    }
+    let isKnown = try freshSequence(of: user, query, form, opened, into: &output)
+    if let proof = opened.lookup.proof {
+      cache.keep(
+        user, key, proof, isKnown: isKnown, UnsafeRawBufferPointer(rebasing: output.bytes[start...]))
+    }
+    return isKnown
   }
 
   /// Where misplaced users are known of, whether all partitions are here.

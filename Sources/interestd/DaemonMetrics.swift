@@ -16,6 +16,7 @@ final class DaemonMetrics: Sendable {
   private let network = Late<NetworkTotals>()
   private let ingestion = Late<IngestCounters>()
   private let resp = Late<RESPFacts>()
+  private let grpc = Late<GRPCEndpoint>()
   let answers = AnswerCounters()
 
   let contentType = MetricsWriter.contentType
@@ -25,6 +26,8 @@ final class DaemonMetrics: Sendable {
   func setNetwork(_ counters: NetworkTotals) { network.set(counters) }
 
   func setRESP(_ facts: RESPFacts) { resp.set(facts) }
+
+  func setGRPC(_ endpoint: GRPCEndpoint) { grpc.set(endpoint) }
 
   func setIngestion(_ counters: IngestCounters) { ingestion.set(counters) }
 
@@ -61,6 +64,7 @@ final class DaemonMetrics: Sendable {
         service.forwards.count(of: outcome), ["outcome": outcome.rawValue])
     }
     writeRESP(&writer)
+    grpc.value?.write(to: &writer)
     guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)

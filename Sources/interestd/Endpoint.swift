@@ -8,13 +8,14 @@ import Serving
 import Telemetry
 import Threads
 
-/// The servers of `run` and `serve`: HTTP, and RESP where that is configured.
+/// The servers of `run` and `serve`: HTTP, and gRPC and RESP where those are configured.
 struct Endpoint: Sendable {
   let server: NetworkServer
   /// The address by which clients and other instances reach this one.
   let instance: String
   let metrics: DaemonMetrics
   private let respServer: NetworkServer?
+  private let grpc: GRPCEndpoint?
   private let service: LookupService
 
   /// Requests under way may take so long after a stop.
@@ -40,12 +41,25 @@ struct Endpoint: Sendable {
     instance = try Self.advertised(configuration.http.advertise, server.addresses[0])
     service.instance = instance
     respServer = try Self.serveRESP(configuration, service, metrics)
+    grpc = try Self.serveGRPC(configuration, service, metrics)
     log.info(
       "listening",
       [
-        "http": "\(server.addresses[0])", "resp": respServer.map { "\($0.addresses[0])" } ?? "off",
+        "http": "\(server.addresses[0])", "grpc": grpc.map { "\($0.server.addresses[0])" } ?? "off",
+        "resp": respServer.map { "\($0.addresses[0])" } ?? "off",
         "advertise": instance,
       ])
+  }
+
+  private static func serveGRPC(
+    _ configuration: DaemonConfiguration, _ service: LookupService, _ metrics: DaemonMetrics
+  ) throws -> GRPCEndpoint? {
+    if configuration.grpc.listen.isEmpty { return nil }
+    let endpoint = try GRPCEndpoint(
+      listen: configuration.grpc.listen, allowRemote: configuration.http.allowRemote,
+      limits: configuration.networkLimits, service)
+    metrics.setGRPC(endpoint)
+    return endpoint
   }
 
   private static func serveRESP(
@@ -87,7 +101,9 @@ struct Endpoint: Sendable {
     service.beginDraining()
     // Side by side: each may take all of the grace.
     let draining = respServer.map { server in Thread(name: "drain-resp") { server.drain(grace_ms: Self.grace_ms) } }
+    let drainingGRPC = grpc.map { grpc in Thread(name: "drain-grpc") { grpc.server.drain(grace_ms: Self.grace_ms) } }
     server.drain(grace_ms: Self.grace_ms)
     draining?.join()
+    drainingGRPC?.join()
   }
 }

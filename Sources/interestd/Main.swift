@@ -34,6 +34,7 @@ struct Main {
     case "redrive": try RedriveCommand(arguments).run()
     case "erase": try EraseCommand(arguments).run()
     case "synth": try SynthCommand(arguments).run()
+    case "bench ingest": try BenchIngestCommand(arguments).run()
     case "config example": ConfigExampleCommand().run()
     default: try ConfigCheckCommand(arguments).run()
     }

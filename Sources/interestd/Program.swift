@@ -9,6 +9,8 @@ private let configIfAny = Option.text(
 private let state = Option.text("state", "DIR", help: "the state directory (state.directory)")
 private let clusterMap = Option.text(
   "cluster-map", "FILE", help: "the cluster map, a CSV shop_id,group_id (cluster_map)")
+private let grpc = Option.text(
+  "grpc", "HOST:PORT", help: "where gRPC is served (grpc.listen); port 0 takes a free one")
 private let resp = Option.text(
   "resp", "HOST:PORT", help: "where RESP, Redis' protocol, is served (resp.listen); port 0 takes a free one")
 private let http = Option.text("http", "HOST:PORT", help: "where HTTP is served (http.listen); port 0 takes a free one")
@@ -63,11 +65,11 @@ let program = Program(
     Command(
       "run", summary: "the daemon: consume a Kafka topic and serve lookups",
       discussion:
-        "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
-        + "and RESP while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
+        "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP, "
+        + "gRPC and RESP while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
       options: [
         config, brokers, topic, group, clusterMap, state,
-        http, resp,
+        http, grpc, resp,
       ],
       examples: [
         Example(
@@ -76,9 +78,9 @@ let program = Program(
       ]),
     Command(
       "serve", summary: "answer lookups from a state directory, without Kafka",
-      discussion: "Opens a state directory and answers lookups over HTTP and RESP until SIGTERM or SIGINT.",
+      discussion: "Opens a state directory and answers lookups over HTTP, gRPC and RESP until SIGTERM or SIGINT.",
       options: [
-        .text("state", "DIR", required: true, help: "the state directory"), http, resp, clusterMap, configIfAny,
+        .text("state", "DIR", required: true, help: "the state directory"), http, grpc, resp, clusterMap, configIfAny,
       ],
       examples: [Example("interestd serve --state ./state --http 127.0.0.1:8080", "serves a state")]),
     Command(
@@ -165,6 +167,34 @@ let program = Program(
         Example(
           "interestd synth --events 1000000 --users 10000 --shops 20000 --cluster-map-out g.csv --config-out c.yaml "
             + "--out b.jsonl", "a million behaviors")
+      ]),
+    Command(
+      "bench ingest", summary: "measure ingestion on this machine",
+      discussion:
+        "Ingests a workload into a state of its own, which it removes, and tells what that cost: the synthetic workload from memory, "
+        + "through the steps of the daemon's lane, or --from-kafka an existing topic from its beginning, through a consumer of its "
+        + "own group. CPU time is the whole process's, until everything is compacted to the last level; the broker's is not in it.",
+      options: [
+        .integer("events", "N", in: 1...100_000_000_000, default: 5_000_000, help: "behaviors"),
+        .integer("users", "U", in: 1...16_777_216, default: 50_000, help: "users of the synthetic workload"),
+        .integer("shops", "S", in: 1...100_000_000, default: 100_000, help: "its shops"),
+        .integer("group-count", "G", in: 1...10_000_000, default: 1024, help: "its groups of shops"),
+        .integer("partitions", "P", in: 1...1024, default: 8, help: "partitions that it is spread over"),
+        .choice("format", "FORMAT", of: ["json", "protobuf"], default: "protobuf", help: "of its records"),
+        .flag("from-kafka", help: "read the topic instead; --config, --brokers, --topic and --cluster-map say which"),
+        brokers, topic, clusterMap, configIfAny,
+        .integer(
+          "lookups", "N", in: 0...1_000_000, default: 1000,
+          help: "lookups a second meanwhile, of synthetic users where --users is given or the workload is synthetic"),
+        .flag("stages", help: "also time the steps apart, on one buffer of the synthetic workload"),
+        .text("directory", "DIR", help: "where state and workload are put; default the directory of temporary files"),
+        json,
+      ],
+      examples: [
+        Example("interestd bench ingest", "five million behaviors from memory"),
+        Example(
+          "interestd bench ingest --from-kafka --brokers 127.0.0.1:9092 --topic behaviors --events 5000000 "
+            + "--cluster-map groups.csv --config behaviors.yaml --json", "a topic, for a script"),
       ]),
     Command(
       "config check", summary: "check a configuration and print what results",

@@ -112,20 +112,7 @@ final class Daemon: Sendable {
       writing: configuration.state.directory, identity: identity, limits: configuration.storeLimits,
       holder: "interestd run on \(url)")
     guard case .kafka(_, _, let partitions, _) = source else { return }
-    var settings = KafkaLaneSettings(
-      topic: configuration.kafka.topic, partitions: partitions,
-      configuration: configuration.consumer(instance: instance))
-    settings.format = EventFormat(rawValue: configuration.kafka.format.rawValue) ?? .auto
-    settings.checksKey = configuration.kafka.key == .user
-    settings.maximumSkew_ms = Int64(configuration.kafka.maxSkew_ms)
-    settings.record_bytes = configuration.ingest.maximumRecord_bytes
-    settings.bufferAge_ms = configuration.buffer.age_ms
-    settings.breakerRecords = configuration.ingest.breakerRecords
-    settings.breakerPercent = configuration.ingest.breakerPercent
-    settings.duplicates = configuration.duplicates.limits
-    settings.minimumFree_bytes = UInt64(configuration.state.minimumFree_bytes)
-    settings.erasure_ms = configuration.state.erasure_ms
-    settings.endsProcess = true
+    var settings = configuration.lane(partitions: partitions, instance: instance)
     if configuration.deadLetters.sink == .topic {
       guard let letters = try deadLetterTopic(partitions: partitions) else { return }
       settings.deadLetters = letters

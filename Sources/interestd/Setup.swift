@@ -35,6 +35,7 @@ extension DaemonConfiguration {
     kafka.group = given("group") ?? kafka.group
     http.listen = given("http") ?? http.listen
     resp.listen = given("resp") ?? resp.listen
+    grpc.listen = given("grpc") ?? grpc.listen
     try validate()
     try validateKafkaProperties()
     try require(needs)
@@ -94,11 +95,31 @@ extension DaemonConfiguration {
   func consumer(instance: String) -> KafkaConfiguration {
     var consumer = KafkaConfiguration([
       ("bootstrap.servers", kafka.brokers), ("client.id", instance), ("group.id", kafka.group),
-      ("queued.min.messages", "400000"), ("queued.max.messages.kbytes", "65536"),
-      ("fetch.message.max.bytes", "4194304"), ("fetch.wait.max.ms", "50"),
+      ("queued.min.messages", "100000"), ("queued.max.messages.kbytes", "32768"), ("fetch.max.bytes", "8388608"),
+      ("fetch.message.max.bytes", "1048576"), ("fetch.wait.max.ms", "50"),
     ])
     for property in kafka.properties.all { consumer.set(property.name, property.value) }
     return consumer
+  }
+}
+
+extension DaemonConfiguration {
+  /// A lane of this process, which ends with it. Where bad records go is left open.
+  func lane(partitions: Int, instance: String) -> KafkaLaneSettings {
+    var settings = KafkaLaneSettings(
+      topic: kafka.topic, partitions: partitions, configuration: consumer(instance: instance))
+    settings.format = EventFormat(rawValue: kafka.format.rawValue) ?? .auto
+    settings.checksKey = kafka.key == .user
+    settings.maximumSkew_ms = Int64(kafka.maxSkew_ms)
+    settings.record_bytes = ingest.maximumRecord_bytes
+    settings.bufferAge_ms = buffer.age_ms
+    settings.breakerRecords = ingest.breakerRecords
+    settings.breakerPercent = ingest.breakerPercent
+    settings.duplicates = duplicates.limits
+    settings.minimumFree_bytes = UInt64(state.minimumFree_bytes)
+    settings.erasure_ms = state.erasure_ms
+    settings.endsProcess = true
+    return settings
   }
 }
 

@@ -144,7 +144,8 @@ final class HTTP2Client {
       return piece.count
     }
     let isBare = body.isEmpty && ends
-    let stream = isBare
+    let stream =
+      isBare
       ? nghttp2_submit_request(session, nil, list, list.count, nil, nil)
       : nghttp2_submit_request(session, nil, list, list.count, &provider, nil)
     bodies[stream] = holder

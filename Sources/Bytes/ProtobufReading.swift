@@ -1,5 +1,3 @@
-import Bytes
-
 extension ByteReader {
   /// Levels of nested groups that are skipped.
   private static var maximumDepth: Int { 64 }

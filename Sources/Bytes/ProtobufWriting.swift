@@ -1,5 +1,3 @@
-import Bytes
-
 /// Protobuf's wire format, written straight into a buffer (protobuf.dev/programming-guides/encoding).
 extension ByteBuffer {
   /// A field's number and wire type: 0 is a varint, 2 is bytes behind their length.
