@@ -69,11 +69,16 @@ final class DaemonMetrics: Sendable {
     }
     writeRESP(&writer)
     grpc.value?.write(to: &writer)
+    security.write(to: &writer)
     guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
     writer.counter(
       "interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
+    writer.counter("interestd_tls_handshakes_total", "TLS handshakes completed over HTTP's port.", values.handshakes)
+    writer.counter(
+      "interestd_tls_handshakes_failed_total", "Those that were not: no certificate, nothing in common, too slow.",
+      values.handshakesFailed)
     writer.counter("interestd_received_bytes_total", "Bytes received.", values.received_bytes)
     writer.counter("interestd_sent_bytes_total", "Bytes sent.", values.sent_bytes)
   }

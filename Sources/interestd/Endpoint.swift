@@ -74,6 +74,7 @@ struct Endpoint: Sendable {
     }
     var limits = configuration.respLimits
     limits.input_bytes = RESPLimits().request_bytes + 64 * 1024
+    limits.pipelined_bytes = 8 << 20
     let server = try NetworkServer(name: "resp", limits: limits, listeners: [listener])
     facts.set(port: server.addresses[0].port) { server.counters.values }
     metrics.setRESP(facts)

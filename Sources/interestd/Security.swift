@@ -89,7 +89,7 @@ struct Security: Sendable {
 }
 
 extension DaemonConfiguration {
-  fileprivate func makeTLS(_ port: Port, _ log: Log) throws -> ServerTLS {
+  fileprivate func makeTLS(_ port: Port, _ log: Telemetry.Log) throws -> ServerTLS {
     // gRPC clients insist on h2; Redis' clients offer nothing.
     let protocols = ["http": ["http/1.1"], "grpc": ["h2"]][port.name] ?? []
     return try ServerTLS(
