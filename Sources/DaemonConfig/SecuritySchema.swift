@@ -33,7 +33,7 @@ extension Schema {
       Key(
         "auth.read_subjects", \.auth.readSubjects, .names,
         "Common names, DNS names, URIs or email addresses of certificates that may read. Exactly, without wildcards."),
-      Key("auth.admin_subjects", \.auth.adminSubjects, .names, "Those that may administer, and read."),
+      Key("auth.admin_subjects", \.auth.adminSubjects, .names, "Such names that may administer, and read."),
       Key(
         "auth.metrics", \.auth.metrics, .choice,
         "What /metrics needs, for scrapers that have no token: admin, read or none."),
@@ -53,7 +53,7 @@ extension Schema {
       Key(
         "forward.certificate", \.forward.certificate, .path,
         "What is shown to instances that want a client's certificate. Empty: tls.certificate."),
-      Key("forward.key", \.forward.key, .path, "Its private key."),
+      Key("forward.key", \.forward.key, .path, "The private key of forward.certificate."),
       Key(
         "forward.token_file", \.forward.tokenFile, .path,
         "The token that is shown to other instances: the first one in the file. They need to have it among those that may read."
@@ -66,10 +66,11 @@ extension Schema {
       Key(
         "grpc.listen", \.grpc.listen, .listenIfAny,
         "Address and port, like http.listen; empty: gRPC is not spoken. Flag: --grpc."),
-      Key("grpc.allow_remote", \.grpc.allowRemote, .bool, "As http.allow_remote."),
-      Key("grpc.tls", \.grpc.tls, .choice, "As http.tls."),
+      Key("grpc.allow_remote", \.grpc.allowRemote, .bool, "What http.allow_remote is for HTTP."),
+      Key("grpc.tls", \.grpc.tls, .choice, "What http.tls is for HTTP."),
       Key(
-        "grpc.maximum_connections", \.grpc.maximumConnections, .integer(1...1_000_000), "As http.maximum_connections."),
+        "grpc.maximum_connections", \.grpc.maximumConnections, .integer(1...1_000_000),
+        "What http.maximum_connections is for HTTP."),
     ])
 
   static let resp = Section(
@@ -78,10 +79,11 @@ extension Schema {
       Key(
         "resp.listen", \.resp.listen, .listenIfAny,
         "Address and port, like http.listen; empty: RESP is not spoken. Flag: --resp."),
-      Key("resp.allow_remote", \.resp.allowRemote, .bool, "As http.allow_remote."),
-      Key("resp.tls", \.resp.tls, .choice, "As http.tls."),
+      Key("resp.allow_remote", \.resp.allowRemote, .bool, "What http.allow_remote is for HTTP."),
+      Key("resp.tls", \.resp.tls, .choice, "What http.tls is for HTTP."),
       Key(
-        "resp.maximum_connections", \.resp.maximumConnections, .integer(1...1_000_000), "As http.maximum_connections."),
+        "resp.maximum_connections", \.resp.maximumConnections, .integer(1...1_000_000),
+        "What http.maximum_connections is for HTTP."),
       Key(
         "resp.idle_timeout_ms", \.resp.idleTimeout_ms, .integer(1...86_400_000, "of milliseconds"),
         "How long a connection may stay open without a command: clients keep theirs in pools."),
