@@ -101,7 +101,7 @@ struct SecureForwardingTests {
   func refusals() throws {
     let refused = try ask(try owner(), host: "owner.example", ca: certificates.authority, token: false, "3")
     #expect(refused.hasPrefix("HTTP/1.1 401 Unauthorized\r\n"))
-    let plain = try NetworkServer.lines()
+    let plain = try NetworkServer.lines { $0.request_ms = 50 }
     let told = try ask(plain, host: "owner.example", ca: certificates.authority, "3")
     #expect(told.contains("unreachable("), "\(told)")
   }
