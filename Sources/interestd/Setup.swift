@@ -34,6 +34,9 @@ extension DaemonConfiguration {
     kafka.topic = given("topic") ?? kafka.topic
     kafka.group = given("group") ?? kafka.group
     http.listen = given("http") ?? http.listen
+    if arguments.command.options.contains(where: { $0.name == "cache-mb" }), let size = arguments.integer("cache-mb") {
+      lookup.cache_bytes = size << 20
+    }
     try validate()
     try validateKafkaProperties()
     try require(needs)
