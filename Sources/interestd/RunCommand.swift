@@ -25,7 +25,7 @@ struct RunCommand {
     let log = configuration.makeLog()
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
-    let service = LookupService(version: Version.number)
+    let service = LookupService(version: Version.number, cache_bytes: configuration.lookup.cache_bytes)
     let endpoint = try Endpoint(configuration, service, log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
     if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }

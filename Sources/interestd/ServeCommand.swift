@@ -1,7 +1,6 @@
 import CommandLineArguments
 import DaemonConfig
 import Foundation
-import Ingest
 import InterestCodec
 import InterestStore
 import Network
@@ -27,7 +26,7 @@ struct ServeCommand {
     }
     try configuration.apply(arguments)
     let log = configuration.makeLog()
-    let service = LookupService(version: Version.number)
+    let service = LookupService(version: Version.number, cache_bytes: configuration.servingCache_bytes)
     let endpoint = try Endpoint(configuration, service, log)
     let store = try InterestStore.open(
       serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")
