@@ -32,9 +32,14 @@ private final class Progress: @unchecked Sendable {  // atomics, made to be shar
   func append(to buffer: FoldBuffer, _ user: Int) {
     let number = begun(user) + 1
     counts[user].store(number, ordering: .releasing)
-    withBytes("user-\(user)") { buffer.append(.at(Int64(number)), partition: 0, user: $0) }
+    _ = withBytes("user-\(user)") { buffer.append(.at(Int64(number)), partition: 0, user: $0) }
     counts[users + user].store(number, ordering: .releasing)
   }
+}
+
+private final class ReadingState: Sendable {
+  let isDone = Atomic<Bool>(false)
+  let faults = Atomic<Int>(0)
 }
 
 @Suite("Ready answers while a lane fills")
@@ -43,15 +48,14 @@ struct ConcurrentAnswerTests {
   func neverStale() throws {
     let fixture = try ServingFixture(partitions: 1)
     let progress = Progress(users: 60)
-    let isDone = Atomic<Bool>(false)
-    let faults = Atomic<Int>(0)
+    let state = ReadingState()
     let service = fixture.service
-    func read(_ seed: UInt64) {
+    let read: @Sendable (UInt64) -> Void = { seed in
       var random = SeededGenerator(seed: seed)
       let lookups = Lookups(service)
       var output = ByteBuffer()
       var reads = 0
-      while reads < 2000 || !isDone.load(ordering: .acquiring) {
+      while reads < 2000 || !state.isDone.load(ordering: .acquiring) {
         let user = Int.random(in: 0..<progress.users, using: &random)
         let least = max(progress.done(user), progress.seen(user))
         output.clear()
@@ -60,7 +64,7 @@ struct ConcurrentAnswerTests {
         let text = String(decoding: output.bytes, as: UTF8.self)
         let events = text.split(separator: "\"events\":").dropFirst().first.flatMap { Int($0.prefix { $0.isNumber }) }
         if outcome == nil || (events ?? 0) < least || (events ?? 0) > progress.begun(user) {
-          faults.add(1, ordering: .relaxed)
+          state.faults.add(1, ordering: .relaxed)
         }
         progress.see(user, events ?? 0)
         reads += 1
@@ -68,9 +72,9 @@ struct ConcurrentAnswerTests {
     }
     let readers = [UInt64(1), 2].map { seed in ReaderThread { read(seed) } }
     try fill(fixture, progress)
-    isDone.store(true, ordering: .releasing)
+    state.isDone.store(true, ordering: .releasing)
     for reader in readers { reader.join() }
-    #expect(faults.load(ordering: .relaxed) == 0)
+    #expect(state.faults.load(ordering: .relaxed) == 0)
     #expect(fixture.figures.hits > 100)
     #expect(fixture.figures.stale > 100)
   }
