@@ -4,10 +4,7 @@ extension RequestParser {
   /// The token of `Authorization: Bearer ...` (RFC 6750), or nil where there is none: another scheme, or more than one field, is none.
   var bearerToken: UnsafeRawBufferPointer? {
     let (count, value) = field("Authorization")
-    let scheme = UnsafeRawBufferPointer(rebasing: value.prefix(7))
-    guard count == 1, scheme.equalsIgnoringCase("Bearer ") else { return nil }
-    let token = value.dropFirst(7).drop { $0 == UInt8(ascii: " ") }
-    return token.isEmpty ? nil : UnsafeRawBufferPointer(rebasing: token)
+    return count == 1 ? BearerToken.parse(value) : nil
   }
 }
 

@@ -7,9 +7,12 @@ extension RESPConnection {
     case .client: respondToClient(command, &reply)
     case .command: respondToCommand(command, &reply)
     case .config: respondToConfig(command, &reply)
+    case .discard: discardTransaction(&reply)
     case .echo: reply.bulk(command[1])
+    case .exec: executeTransaction(&reply)
     case .hello: greet(command, &reply)
     case .info: respondToInfo(command, &reply)
+    case .multi: beginTransaction(&reply)
     case .ping:
       switch command.count {
       case 1: reply.status("PONG")
@@ -42,8 +45,10 @@ extension RESPConnection {
   }
 
   private func reset(_ reply: inout RESPReply) {
+    transaction.end()
     session.name = ""
     session.access = server.handler.initialAccess
+    server.handler.opened(session)
     session.version = .two
     reply.version = .two
     reply.status("RESET")
@@ -69,11 +74,11 @@ extension RESPConnection {
   ) -> Bool {
     let access: RESPAccess?
     if let user {
-      access = server.handler.access(user: command[user], password: command[password])
+      access = server.handler.access(user: command[user], password: command[password], of: session)
     } else {
       let name: StaticString = "default"
       access = name.withUTF8Buffer {
-        server.handler.access(user: UnsafeRawBufferPointer($0), password: command[password])
+        server.handler.access(user: UnsafeRawBufferPointer($0), password: command[password], of: session)
       }
     }
     guard let access else {

@@ -237,6 +237,21 @@ class DaemonTests(unittest.TestCase):
             self.assertEqual(len(set(replies[0::2])), 1)
             client.close()
 
+    def test_redis_py_pipelines_in_a_transaction_which_is_its_default(self) -> None:
+        for protocol in (2, 3):
+            client = self.redis(protocol)
+            value = client.get("1062")
+            with client.pipeline() as pipeline:
+                for _ in range(3000):
+                    pipeline.get("1062").get("nobody").exists("1062")
+                self.assertEqual(pipeline.execute(), [value, None, 1] * 3000)
+                pipeline.get("1062").set("1062", "x")
+                with self.assertRaises(Exception) as caught:
+                    pipeline.execute()
+                self.assertRegex(str(caught.exception), "Kafka")
+            self.assertEqual(client.get("1062"), value)
+            client.close()
+
     def test_a_redis_py_pool_is_shared_by_threads(self) -> None:
         client = self.redis(3)
         expected = client.get("1879")

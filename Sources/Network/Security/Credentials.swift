@@ -28,6 +28,13 @@ public struct Credentials {
   /// The token counts no more.
   public mutating func forget() { (digest, tokenRights) = (nil, nil) }
 
+  /// All that the peer may do, by all that it has shown.
+  public mutating func rights() -> Rights {
+    if authorizer.isOpen { return [.read, .admin] }
+    refresh()
+    return certified.union(tokenRights ?? [])
+  }
+
   /// Whether the peer may do what needs `right`, by all that it has shown.
   public mutating func access(_ right: Rights) -> Access {
     if authorizer.isOpen || right.isEmpty { return .allowed }
