@@ -88,7 +88,9 @@ private final class Echo: RESPHandler {
 
   override var initialAccess: RESPAccess { hasPassword ? .none : .admin }
 
-  override func access(user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer) -> RESPAccess? {
+  override func access(
+    user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
+  ) -> RESPAccess? {
     password.elementsEqual("pw".utf8) ? .read : nil
   }
 
