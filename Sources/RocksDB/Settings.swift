@@ -21,11 +21,15 @@ public struct Settings: Sendable, Equatable {
   public var level0StopFiles = 100
   public var levelBase_bytes = 512 << 20
   public var targetFile_bytes = 64 << 20
-  /// Sizes the levels from the last one up, which bounds the space lost to overlaid values.
-  public var dynamicLevels = false
+  /// Sizes the levels from the last one up: files are folded from level 0 right into the last one while it is alone, which halves what is
+  /// written, and bounds the space lost to overlaid values.
+  public var dynamicLevels = true
 
   /// Uncompressed.
   public var block_bytes = 16 << 10
+  /// Keys between those that are whole and found by halving: the others are stepped through, each some cache line away, as values
+  /// lie between.
+  public var restartInterval = 4
   public var bloomBitsPerKey = 10.0
   /// Indices and filters count against the cache's capacity; off, they stay in memory beside it.
   public var cachesIndices = true
