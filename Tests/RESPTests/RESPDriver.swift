@@ -34,7 +34,7 @@ struct RESPDriver: ~Copyable {
       switch reception.verdict {
       case .close: isClosed = true
       case .partial, .deferred: return
-      case .complete: if pending.isEmpty { return }
+      case .complete, .more: if pending.isEmpty { return }
       }
     }
   }
