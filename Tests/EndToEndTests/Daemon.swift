@@ -7,19 +7,22 @@ final class Daemon {
   let command: Command
   /// `host:port` of HTTP.
   let address: String
+  /// `host:port` of gRPC, or `off`.
+  let grpc: String
 
   /// Starts it on a free port, and returns when it listens.
   init(
     _ arguments: [String], environment: [String: String] = [:], _ location: SourceLocation = #_sourceLocation
   ) throws {
     let command = try Interestd.start(arguments + ["--http", "127.0.0.1:0"], environment: environment)
-    let found = eventually { !command.isRunning || Self.address(in: command.error) != nil }
-    guard found, let address = Self.address(in: command.error) else {
+    let found = eventually { !command.isRunning || Self.address("http", in: command.error) != nil }
+    guard found, let address = Self.address("http", in: command.error) else {
       command.kill()
       throw Command.Failure(description: "'\(command.line)' does not listen: \(try command.wait())")
     }
     self.command = command
     self.address = address
+    grpc = Self.address("grpc", in: command.error) ?? "off"
   }
 
   /// `run` of a data set on a topic. The group notices a member that was killed after 2 s.
@@ -38,9 +41,9 @@ final class Daemon {
       environment: environment)
   }
 
-  private static func address(in log: String) -> String? {
+  private static func address(_ protocol: String, in log: String) -> String? {
     log.split(separator: "\n").first { $0.contains("message=listening") }?
-      .split(separator: " ").first { $0.hasPrefix("http=") }.map { String($0.dropFirst(5)) }
+      .split(separator: " ").first { $0.hasPrefix("\(`protocol`)=") }.map { String($0.dropFirst(`protocol`.count + 1)) }
   }
 
   var url: String { "http://\(address)" }
