@@ -67,7 +67,7 @@ let modules: [Target] = [
       "Telemetry",
     ]),
   module("Network", ["Threads", "Bytes", "CNet"]),
-  module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
+  module("HTTP", ["Threads", "Bytes", "Network", "CBeast", "CZlib"]),
   module("RESP", ["Threads", "Bytes", "Network"]),
   module("GRPC", ["Threads", "Bytes", "Network", "Telemetry", "CNghttp2", "CZlib"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),

@@ -84,9 +84,8 @@ static inline void cnet_tls_set_protocols(SSL_CTX *context, const cnet_protocols
   SSL_CTX_set_alpn_select_cb(context, cnet_tls_choose, (void *)own);
 }
 
-/// The library and reason codes of the last error on this thread; 0: none.
-static inline unsigned long cnet_tls_last_error(void) { return ERR_peek_last_error(); }
-static inline int cnet_tls_reason(unsigned long code) { return ERR_GET_REASON(code); }
+/// The code of the first error on this thread since they were cleared; 0: none.
+static inline unsigned long cnet_tls_first_error(void) { return ERR_peek_error(); }
 
 /// When the certificate expires, in Unix seconds, or -1.
 static inline long long cnet_certificate_expiry(const X509 *certificate) {

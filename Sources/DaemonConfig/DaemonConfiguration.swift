@@ -15,9 +15,12 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var duplicates = Duplicates()
   public var kafka = Kafka()
   public var deadLetters = DeadLetters()
+  public var tls = TLS()
+  public var auth = Auth()
   public var http = HTTP()
   public var resp = RESP()
   public var grpc = GRPC()
+  public var forward = Forward()
   public var log = Log()
 
   /// The defaults, with the one thing that has none.
@@ -88,6 +91,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// `host:port`, an IPv6 host in brackets; port 0: any free one.
     public var listen = "127.0.0.1:8080"
     public var allowRemote = false
+    public var tls = ListenerTLS.auto
     /// `host:port` by which others reach this instance; empty: the address of `listen`.
     public var advertise = ""
     public var redirect = false
@@ -100,12 +104,19 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public struct GRPC: Equatable, Sendable {
     /// Like `http.listen`; empty: gRPC is not spoken.
     public var listen = ""
+    public var allowRemote = false
+    public var tls = ListenerTLS.auto
+    public var maximumConnections = 1024
     public init() {}
   }
 
   public struct RESP: Equatable, Sendable {
     /// Like `http.listen`; empty: RESP is not spoken.
     public var listen = ""
+    public var allowRemote = false
+    public var tls = ListenerTLS.auto
+    public var maximumConnections = 1024
+    public var idleTimeout_ms = 600_000
     public init() {}
   }
 

@@ -30,11 +30,8 @@ extension GRPCConnection {
       return GRPCFailure(
         status: .invalidArgument, message: "the grpc-timeout is no number of up to 8 digits and a unit")
     }
-    if let authorize = server.authorize, !server.methods.entries[method].method.isOpen,
-      !authorize(call.header.authorization)
-    {
-      return GRPCFailure(
-        status: .unauthenticated, message: "send a valid token: the metadata authorization: Bearer TOKEN")
+    if !server.methods.entries[method].method.isOpen, let refusal = refusal(of: call.header.authorization) {
+      return refusal
     }
     if server.callsUnderWay > limits.calls {
       return GRPCFailure(status: .resourceExhausted, message: "too many calls are under way", retryAfter_ms: 100)

@@ -33,6 +33,20 @@ final class GRPCConnection: ConnectionHandler {
 
   var limits: GRPCLimits { server.limits }
 
+  /// What the peer has shown.
+  private lazy var credentials = Credentials(server.authorizer, identity: identity)
+
+  /// Why a call of a method that needs the right to read is refused; nil where it is not.
+  func refusal(of authorization: UnsafeRawBufferPointer) -> GRPCFailure? {
+    switch credentials.access(.read, token: BearerToken.parse(authorization)) {
+    case .allowed: nil
+    case .missing:
+      GRPCFailure(status: .unauthenticated, message: "a token is needed: the metadata authorization: Bearer TOKEN")
+    case .unknown: GRPCFailure(status: .unauthenticated, message: "nobody has this token: it may have been replaced")
+    case .insufficient: GRPCFailure(status: .permissionDenied, message: "the caller does not have the right to read")
+    }
+  }
+
   init(server: GRPCServer) {
     self.server = server
     now_ns = MonotonicClock.now_ns

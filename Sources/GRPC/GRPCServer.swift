@@ -3,13 +3,10 @@ import Network
 
 /// gRPC on a network loop: what its connections share. To be made by a `Listener`, once per loop.
 public final class GRPCServer: ConnectionFactory {
-  /// Whether a call with this `authorization` may be answered.
-  public typealias Authorize = (_ authorization: UnsafeRawBufferPointer) -> Bool
-
   let limits: GRPCLimits
   let counters: GRPCCounters
   let methods: MethodTable
-  let authorize: Authorize?
+  let authorizer: Authorizer
   let setup: SessionSetup
   let fields = ReplyFields()
   private let services: [GRPCService]
@@ -27,14 +24,14 @@ public final class GRPCServer: ConnectionFactory {
 
   /// - Parameters:
   ///   - services: The ones asked most first.
-  ///   - authorize: Nil: everybody may call.
+  ///   - authorizer: Who may call the methods that are not open: they need the right to read.
   public init(
-    services: [GRPCService], counters: GRPCCounters, limits: GRPCLimits = GRPCLimits(), authorize: Authorize? = nil
+    services: [GRPCService], counters: GRPCCounters, limits: GRPCLimits = GRPCLimits(), authorizer: Authorizer = .open
   ) {
     self.services = services
     self.counters = counters
     self.limits = limits
-    self.authorize = authorize
+    self.authorizer = authorizer
     methods = MethodTable(services, counters)
     setup = SessionSetup(limits)
   }

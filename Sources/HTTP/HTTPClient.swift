@@ -17,6 +17,19 @@ public struct HTTPClientLimits: Sendable {
   public init() {}
 }
 
+/// How other instances are reached, and what is shown to them.
+public struct HTTPClientSecurity: Sendable {
+  /// Nil: in clear.
+  public var tls: ClientTLS?
+  /// The bearer token; nil: none.
+  public var token: OwnToken?
+
+  public init(tls: ClientTLS? = nil, token: OwnToken? = nil) {
+    self.tls = tls
+    self.token = token
+  }
+}
+
 /// Why a request has no reply.
 public enum HTTPClientFailure: Error, Equatable {
   /// As many requests, connections or bytes are under way as may be: none was sent.
@@ -36,6 +49,7 @@ public final class HTTPClient {
   public typealias Completion = (Result<HTTPReply, HTTPClientFailure>) -> Void
 
   let limits: HTTPClientLimits
+  private let security: HTTPClientSecurity
   private let dialer: Dialer
   private var servers: [String: Server] = [:]
   private(set) var exchanges = 0
@@ -49,9 +63,12 @@ public final class HTTPClient {
     var open: [ClientConnection] = []
   }
 
-  public init(_ dialer: Dialer, limits: HTTPClientLimits = HTTPClientLimits()) {
+  public init(
+    _ dialer: Dialer, limits: HTTPClientLimits = HTTPClientLimits(), security: HTTPClientSecurity = HTTPClientSecurity()
+  ) {
     self.dialer = dialer
     self.limits = limits
+    self.security = security
     free_bytes = limits.total_bytes
   }
 
@@ -70,7 +87,7 @@ public final class HTTPClient {
   ) throws(HTTPClientFailure) -> HTTPExchange {
     guard exchanges < limits.exchanges, free_bytes > 0 else { throw .busy }
     let exchange = HTTPExchange(address: address, host: host, completion)
-    exchange.write(target, fields, body)
+    exchange.write(target, fields, body, token: security.token?.secret)
     let connection: ClientConnection
     if let idle = servers[host]?.idle.popLast() { connection = idle } else { connection = try connect(address, host) }
     exchanges += 1
@@ -92,7 +109,7 @@ public final class HTTPClient {
     guard (servers[host]?.open.count ?? 0) < limits.connectionsPerServer else { throw .busy }
     let handler = ClientConnection(client: self, host: host)
     do throws(NetworkError) {
-      handler.connection = try dialer.dial(address, handler)
+      handler.connection = try dialer.dial(address, handler, tls: security.tls.map { TLSPeer($0, address: host) })
     } catch { throw .unreachable(error.description) }
     servers[host, default: Server()].open.append(handler)
     return handler
@@ -143,12 +160,17 @@ public final class HTTPExchange {
 
   /// The one place where requests to other instances are written.
   func write(
-    _ target: UnsafeRawBufferPointer, _ fields: [(StaticString, String)], _ body: UnsafeRawBufferPointer?
+    _ target: UnsafeRawBufferPointer, _ fields: [(StaticString, String)], _ body: UnsafeRawBufferPointer?,
+    token: String?
   ) {
     request.append(body == nil ? "GET " : "POST ")
     request.append(target)
     request.append(" HTTP/1.1\r\nHost: ")
     request.append(host)
+    if let token {
+      request.append("\r\nAuthorization: Bearer ")
+      request.append(token)
+    }
     for (name, value) in fields {
       request.append("\r\n")
       request.append(name)

@@ -7,6 +7,8 @@ public struct HTTPResponse: ~Copyable {
   /// The body, written straight into it. Its length is sent as Content-Length.
   public var body = ByteBuffer(capacity: 16 * 1024)
   private var headers = ByteBuffer(capacity: 256)
+  /// The body's compressed form.
+  private var packed = ByteBuffer(capacity: 16)
   private var deferral: HTTPDeferral?
 
   public static let json: StaticString = "application/json"
@@ -17,6 +19,8 @@ public struct HTTPResponse: ~Copyable {
   /// All that interestd answers with.
   static let contentTypes = [json, text, protobuf, jsonLines]
 
+  /// A smaller body is not worth compressing.
+  private static let compressed_bytes = 1024
   /// Body memory kept for the next reply.
   private static let kept_bytes = 1024 * 1024
 
@@ -27,6 +31,8 @@ public struct HTTPResponse: ~Copyable {
     contentType = Self.json
     body.clear()
     body.shrink(to: Self.kept_bytes)
+    packed.clear()
+    packed.shrink(to: Self.kept_bytes)
     headers.clear()
     deferral = nil
   }
@@ -90,6 +96,17 @@ public struct HTTPResponse: ~Copyable {
   public mutating func failUnavailable(retryAfter_s: Int, code: String? = nil, _ message: String) {
     fail(.serviceUnavailable, code: code, message)
     setHeader("Retry-After", String(retryAfter_s))
+  }
+
+  /// Compresses the body where the client would rather have that.
+  mutating func encode(asAccepted accepted: (count: Int, first: UnsafeRawBufferPointer), _ compressor: GzipCompressor) {
+    guard body.count >= Self.compressed_bytes else { return }
+    setHeader("Vary", "Accept-Encoding")
+    guard accepted.count == 1, AcceptEncoding.prefersGzip(accepted.first),
+      compressor.compress(body.bytes, into: &packed)
+    else { return }
+    swap(&body, &packed)
+    setHeader("Content-Encoding", "gzip")
   }
 
   /// The reply's bytes; `withBody: false` is the reply to HEAD, which has the same header.

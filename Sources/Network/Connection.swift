@@ -4,7 +4,7 @@ internal import CNet
 /// One client: its socket, its protocol's state, the bytes that wait on either side, and one deadline. All of it belongs to
 /// its loop's thread.
 ///
-/// While output waits for the peer, nothing is parsed or read: so what a connection holds is bounded by the limits.
+/// While output waits for the peer, nothing is parsed, and no more is read than the limits let it hold.
 final class Connection {
   private enum Phase {
     /// TLS is being agreed on.
@@ -25,7 +25,11 @@ final class Connection {
   private let listener: Listener
   private var phase: Phase
   /// Received and not consumed.
-  private var input = ByteBuffer(capacity: 16)
+  private var input = Inbox(kept_bytes: Connection.kept_bytes)
+  /// Of `input`, what counts in the loop's `held_bytes`.
+  private var held_bytes = 0
+  /// The peer sends no more; what it has sent is still answered.
+  private var hasEnded = false
   /// Replies that the channel did not take.
   private var output = Outbox(kept_bytes: Connection.kept_bytes)
   /// The first byte of the handshake has been looked at.
@@ -36,7 +40,7 @@ final class Connection {
   private var isDeferred = false
   /// The handler is at work: what it writes is sent when it is done.
   private var isHandling = false
-  private var interest = Interest.none
+  private var interest: Interest = []
   private var readEvent: Event?
   private var writeEvent: Event?
   private var wakeEvent: Event?
@@ -45,14 +49,30 @@ final class Connection {
 
   /// Memory that an emptied buffer keeps.
   private static let kept_bytes = 4096
+  /// Received at once.
+  static let piece_bytes = 64 * 1024
   /// Reads of one connection in a row when the loop drains: more than a socket's buffer holds.
   private static let drainReads = 64
 
-  private enum Interest { case none, read, write }
+  private struct Interest: OptionSet {
+    let rawValue: Int
+    static let read = Interest(rawValue: 1)
+    static let write = Interest(rawValue: 2)
+  }
 
   var descriptor: Int32 { channel.socket.descriptor }
   private var isBlocked: Bool { !output.isEmpty }
-  private var hasRoom: Bool { input.count < limits.input_bytes }
+  /// Whether more may be read now.
+  private var hasRoom: Bool {
+    if hasEnded { return false }
+    if input.count >= Self.piece_bytes, loop.held_bytes >= limits.held_bytes { return false }
+    return input.count < room_bytes
+  }
+  /// Bytes that may be held, as things stand.
+  private var room_bytes: Int {
+    if isBlocked { return limits.pipelined_bytes }
+    return isDeferred ? max(limits.input_bytes, limits.pipelined_bytes) : limits.input_bytes
+  }
   var counters: NetworkCounters { listener.counters }
 
   init(socket: Socket, handler: ConnectionHandler, acceptor: Acceptor, loop: NetworkLoop) {
@@ -88,14 +108,15 @@ final class Connection {
     if phase == .handshaking { return handshake() }
     guard phase != .lingering else { return discard() }
     var reads = loop.isDraining ? Self.drainReads : 1
-    while reads > 0, phase == .open, !isBlocked, hasRoom {
+    while reads > 0, phase == .open, hasRoom {
       reads -= 1
       switch receive() {
       case .bytes: if channel.hasBuffered { reads = max(reads, 1) }
       case .wouldBlock:
         reads = 0
         // Everything that had arrived has been answered.
-        if loop.isDraining && !partial && !isDeferred && !handler.keepsTime { phase = .ending }
+        if loop.isDraining && !partial && !isDeferred && !isBlocked && !handler.keepsTime { phase = .ending }
+      case .end where isBlocked: hasEnded = true
       case .end, .failed: return close()
       }
     }
@@ -226,35 +247,41 @@ final class Connection {
   // MARK: Bytes in
 
   private func receive() -> Socket.Outcome {
-    let free = limits.input_bytes - input.count
-    if input.count > 0 && !isDeferred {
-      let outcome = channel.receive(input.reserve(free), free)
-      guard case .bytes(let count) = outcome else { return outcome }
-      input.commit(count)
-      counters.received_bytes.add(UInt64(count), ordering: .relaxed)
-      consumeInput()
-      return outcome
-    }
-    // The usual case: whole requests go from the loop's memory to the handler, and the connection holds nothing.
-    let outcome = channel.receive(loop.readMemory, free)
+    let outcome = channel.receive(loop.readMemory, min(room_bytes - input.count, Self.piece_bytes))
     guard case .bytes(let count) = outcome else { return outcome }
     counters.received_bytes.add(UInt64(count), ordering: .relaxed)
     let bytes = UnsafeRawBufferPointer(start: loop.readMemory, count: count)
-    let used = isDeferred ? 0 : process(bytes)
-    input.append(UnsafeRawBufferPointer(rebasing: bytes[used...]))
-    checkRoom()
+    if input.count == 0 && !isBlocked && !isDeferred {
+      // The usual case: whole requests go from the loop's memory to the handler, and the connection holds nothing.
+      let used = process(bytes)
+      if used < count { input.append(UnsafeRawBufferPointer(rebasing: bytes[used...])) }
+      checkRoom()
+    } else {
+      input.append(bytes)
+      if isBlocked || isDeferred { account() } else { consumeInput() }
+    }
     return outcome
   }
 
   private func consumeInput() {
     input.removeFirst(process(input.bytes))
-    input.shrink(to: Self.kept_bytes)
     checkRoom()
   }
 
   /// A handler that waits for more than the buffer holds would wait for ever.
   private func checkRoom() {
-    if !hasRoom, phase == .open, !isBlocked, !isDeferred { phase = .ending }
+    if phase != .open && phase != .ending { input.clear() }
+    account()
+    if input.count >= limits.input_bytes, phase == .open, !isBlocked, !isDeferred { phase = .ending }
+  }
+
+  /// Tells the loop what is held.
+  private func account() {
+    let held = max(0, input.count - Self.piece_bytes)
+    if held != held_bytes {
+      loop.held_bytes += held - held_bytes
+      held_bytes = held
+    }
   }
 
   /// Lets the handler consume bytes until it needs more, or its output has to wait. Returns how many it consumed.
@@ -316,7 +343,10 @@ final class Connection {
       }
       phase = .lingering
       input.clear()
+      account()
     }
+    // All that came before the peer's end has been answered, but for what is not whole.
+    if hasEnded && phase == .open && !isBlocked && !isDeferred { return close() }
     switch phase {
     case .closed: return
     case .handshaking:
@@ -326,7 +356,9 @@ final class Connection {
       expect(.read)
       deadline.begin(.linger, limits.linger_ms, now_ns: loop.now_ns)
     case .open, .ending:
-      expect(isBlocked ? .write : hasRoom ? .read : .none)
+      var wanted: Interest = isBlocked ? .write : []
+      if phase == .open && hasRoom { wanted.insert(.read) }
+      expect(wanted)
       if isBlocked {
         deadline.begin(.write, limits.write_ms, now_ns: loop.now_ns)
       } else if handler.keepsTime {
@@ -339,21 +371,16 @@ final class Connection {
     }
   }
 
-  /// Either reads or waits for room to send, never both.
+  /// Bytes to read, room to send, or both.
   private func expect(_ wanted: Interest) {
     // What has been received and decrypted already announces itself no more.
-    if wanted == .read && channel.hasBuffered { readEvent?.activate() }
+    if wanted.contains(.read) && channel.hasBuffered { readEvent?.activate() }
     guard wanted != interest else { return }
-    switch interest {
-    case .read: readEvent?.delete()
-    case .write: writeEvent?.delete()
-    case .none: break
-    }
-    switch wanted {
-    case .read: readEvent?.add()
-    case .write: writeEvent?.add()
-    case .none: break
-    }
+    let (more, less) = (wanted.subtracting(interest), interest.subtracting(wanted))
+    if less.contains(.read) { readEvent?.delete() }
+    if less.contains(.write) { writeEvent?.delete() }
+    if more.contains(.read) { readEvent?.add() }
+    if more.contains(.write) { writeEvent?.add() }
     interest = wanted
   }
 
@@ -376,6 +403,8 @@ final class Connection {
   private func detach() -> Bool {
     guard phase != .closed else { return false }
     phase = .closed
+    loop.held_bytes -= held_bytes
+    held_bytes = 0
     readEvent = nil
     writeEvent = nil
     wakeEvent = nil

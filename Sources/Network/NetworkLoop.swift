@@ -28,6 +28,8 @@ final class NetworkLoop: @unchecked Sendable {
 
   /// Where bytes are received: as many as the limits of any listener let in at once.
   let readMemory: UnsafeMutableRawPointer
+  /// What connections hold above `Connection.piece_bytes` each.
+  var held_bytes = 0
   /// Replies on their way to a socket.
   var stage = ByteBuffer(capacity: 64 * 1024)
   private(set) var isDraining = false
@@ -66,7 +68,9 @@ final class NetworkLoop: @unchecked Sendable {
     self.limits = limits
     self.accept = accept
     readMemory = .allocate(
-      byteCount: listeners.reduce(limits.input_bytes) { max($0, $1.limits?.input_bytes ?? 0) }, alignment: 16)
+      byteCount: listeners.reduce(max(limits.input_bytes, Connection.piece_bytes)) {
+        max($0, $1.limits?.input_bytes ?? 0)
+      }, alignment: 16)
     for listener in listeners { acceptors.append(try Acceptor(listener, loop: self)) }
   }
 

@@ -44,6 +44,7 @@ extension RESPConnection {
   private func reset(_ reply: inout RESPReply) {
     session.name = ""
     session.access = server.handler.initialAccess
+    server.handler.opened(session)
     session.version = .two
     reply.version = .two
     reply.status("RESET")
@@ -69,11 +70,11 @@ extension RESPConnection {
   ) -> Bool {
     let access: RESPAccess?
     if let user {
-      access = server.handler.access(user: command[user], password: command[password])
+      access = server.handler.access(user: command[user], password: command[password], of: session)
     } else {
       let name: StaticString = "default"
       access = name.withUTF8Buffer {
-        server.handler.access(user: UnsafeRawBufferPointer($0), password: command[password])
+        server.handler.access(user: UnsafeRawBufferPointer($0), password: command[password], of: session)
       }
     }
     guard let access else {

@@ -17,7 +17,15 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     self.session = session
   }
 
+  override func opened() {
+    session.identity = identity
+    server.handler.opened(session)
+  }
+
+  override func refusePlaintext(_ output: inout ByteBuffer) { output.append("-ERR this port speaks TLS\r\n") }
+
   override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
+    server.handler.refresh(session)
     var answered = 0
     swap(&server.reply.bytes, &output)
     server.reply.version = session.version

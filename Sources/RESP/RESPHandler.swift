@@ -23,13 +23,21 @@ open class RESPHandler {
     to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply
   ) {}
 
-  /// What a connection may do before it has authenticated.
+  /// What a connection may do that has shown nothing, not even a certificate.
   open var initialAccess: RESPAccess { .admin }
+
+  /// A connection is there, or has been reset: sets `session.access` where the peer's certificate (`session.identity`) gives more.
+  open func opened(_ session: RESPSession) {}
+
+  /// Commands have come: sets `session.access` where what the connection has shown counts no more.
+  open func refresh(_ session: RESPSession) {}
 
   /// What a connection may do that has this password; nil where it is wrong.
   ///
   /// - Parameter user: `default` where only a password was given.
-  open func access(user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer) -> RESPAccess? { nil }
+  open func access(
+    user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
+  ) -> RESPAccess? { nil }
 
   /// More sections of INFO, in order, each with lines of a name and a value.
   open func info() -> [RESPInfoSection] { [] }

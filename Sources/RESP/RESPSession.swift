@@ -1,3 +1,4 @@
+public import Network
 import Threads
 
 /// What a connection has told of itself.
@@ -5,7 +6,11 @@ public final class RESPSession {
   /// Of the connection, unique in the process.
   public let id: UInt64
   public internal(set) var version = RESPVersion.two
-  public internal(set) var access: RESPAccess
+  public var access: RESPAccess
+  /// Whom the peer's certificate names.
+  public internal(set) var identity: PeerIdentity?
+  /// What it has shown, where that is kept: the handler's.
+  public var credentials: Credentials?
   var name = ""
   var libraryName = ""
   var libraryVersion = ""

@@ -49,7 +49,7 @@ final class Forwarder {
   static let field: StaticString = "X-Interestd-Forwarded"
 
   init(_ dialer: Dialer, _ service: LookupService) {
-    client = HTTPClient(dialer)
+    client = HTTPClient(dialer, security: service.peers)
     self.service = service
     counters = service.forwards
   }
@@ -68,7 +68,7 @@ final class Forwarder {
         to: route.socket, host: route.address, target: target, fields: fields, body: body, within_ms: limit_ms
       ) { [self] outcome in
         switch outcome {
-        case .success(let reply): completion(take(reply))
+        case .success(let reply): completion(take(reply, route))
         case .failure(let failure):
           completion(.failure(explain(failure, route, limit_ms, isDeadline: limit_ms == within_ms)))
         }
@@ -77,9 +77,18 @@ final class Forwarder {
     } catch { throw explain(error, route, limit_ms, isDeadline: false) }
   }
 
-  private func take(_ reply: HTTPReply) -> Result<HTTPReply, LookupError> {
-    counters.count(reply.status.rawValue < 500 ? .answered : .refused)
+  private func take(_ reply: HTTPReply, _ route: ForwardRoute) -> Result<HTTPReply, LookupError> {
+    let isStranger = reply.status == .unauthorized || reply.status == .forbidden
+    counters.count(reply.status.rawValue < 500 && !isStranger ? .answered : .refused)
     if reply.status == .ok { return .success(reply) }
+    // The caller has shown enough here: it is this instance that has not, there.
+    if isStranger {
+      return .failure(
+        LookupError(
+          .badAnswer,
+          "the owner of partition \(route.partition), \(route.address), does not let this instance read: check "
+            + "forward.token_file here and auth there"))
+    }
     if reply.status == .serviceUnavailable { service.backend?.topology?.noteMiss() }
     return .failure(LookupError(reply))
   }

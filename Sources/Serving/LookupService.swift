@@ -1,3 +1,4 @@
+public import HTTP
 import InterestCodec
 import InterestStore
 import Routing
@@ -47,13 +48,16 @@ public final class LookupService: Sendable {
   public let readErrors = ReadErrors()
   /// What Describe tells of the program, such as `1.4.0`.
   public let version: String
+  /// How other instances are asked for their users.
+  public let peers: HTTPClientSecurity
 
   /// Ready answers; nil: none are kept.
   public let cache: AnswerCache?
 
   /// - Parameter cache_bytes: Memory for ready answers; 0: none are kept.
-  public init(version: String = "", cache_bytes: Int = 0) {
+  public init(version: String = "", cache_bytes: Int = 0, peers: HTTPClientSecurity = HTTPClientSecurity()) {
     self.version = version
+    self.peers = peers
     cache = cache_bytes == 0 ? nil : AnswerCache(bytes: cache_bytes)
   }
 

@@ -13,6 +13,7 @@ import Threads
 /// Writes `/metrics`: everything is read when it is asked for. The names are part of the product.
 final class DaemonMetrics: Sendable {
   private let service: LookupService
+  private let security: Security
   private let network = Late<NetworkTotals>()
   private let ingestion = Late<IngestCounters>()
   private let resp = Late<RESPFacts>()
@@ -21,7 +22,10 @@ final class DaemonMetrics: Sendable {
 
   let contentType = MetricsWriter.contentType
 
-  init(_ service: LookupService) { self.service = service }
+  init(_ service: LookupService, _ security: Security) {
+    self.service = service
+    self.security = security
+  }
 
   func setNetwork(_ counters: NetworkTotals) { network.set(counters) }
 
@@ -65,11 +69,16 @@ final class DaemonMetrics: Sendable {
     }
     writeRESP(&writer)
     grpc.value?.write(to: &writer)
+    security.write(to: &writer)
     guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
     writer.counter(
       "interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
+    writer.counter("interestd_tls_handshakes_total", "TLS handshakes completed over HTTP's port.", values.handshakes)
+    writer.counter(
+      "interestd_tls_handshakes_failed_total", "Those that were not: no certificate, nothing in common, too slow.",
+      values.handshakesFailed)
     writer.counter("interestd_received_bytes_total", "Bytes received.", values.received_bytes)
     writer.counter("interestd_sent_bytes_total", "Bytes sent.", values.sent_bytes)
   }

@@ -80,7 +80,9 @@ extension LookupHandler {
     lookups.service.forwards.count(.redirected)
     response.fail(.temporaryRedirect, "the user is at \(route.address)")
     response.setHeader(
-      "Location", "http://\(route.address)" + String(decoding: request.rawTarget, as: UTF8.self))
+      "Location",
+      (lookups.service.peers.tls == nil ? "http://" : "https://") + route.address
+        + String(decoding: request.rawTarget, as: UTF8.self))
   }
 
   /// Owes the reply until the owner's answer is there.

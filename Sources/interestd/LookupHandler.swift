@@ -12,6 +12,7 @@ final class LookupHandler: HTTPHandler {
   let lookups: Lookups
   /// Whether lookups of other instances' users are sent there instead of forwarded.
   let redirects: Bool
+  private let metricsRight: Rights
   /// Of requests with a body; reused.
   var body = LookupRequest()
 
@@ -40,14 +41,23 @@ final class LookupHandler: HTTPHandler {
     }
   }
 
-  init(_ service: LookupService, _ metrics: DaemonMetrics, redirects: Bool) {
+  init(_ service: LookupService, _ metrics: DaemonMetrics, redirects: Bool, metricsRight: Rights) {
     self.service = service
     self.metrics = metrics
     self.redirects = redirects
+    self.metricsRight = metricsRight
     lookups = Lookups(service)
   }
 
   func started(_ dialer: Dialer) { lookups.started(dialer) }
+
+  func right(for request: borrowing HTTPRequest) -> Rights {
+    switch Path.allCases.first(where: { request.matches($0.pattern) }) {
+    case .health, .ready, nil: []
+    case .metrics: metricsRight
+    case .sequence, .groups, .batch, .describe, .topology: .read
+    }
+  }
 
   func answered(_ status: HTTPStatus) { metrics.answers.count(Int(status.rawValue)) }
 

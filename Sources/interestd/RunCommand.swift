@@ -19,16 +19,17 @@ struct RunCommand {
   init(_ arguments: ParsedArguments) { self.arguments = arguments }
 
   func run() throws -> Int32 {
-    let signals = try TerminationSignals()
+    let signals = try TerminationSignals(catchingHangup: true)
     let configuration = try DaemonConfiguration.load(
       arguments, needs: [.brokers, .topic, .clusterMap, .stateDirectory])
     let log = configuration.makeLog()
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
-    let service = LookupService(version: Version.number)
-    let endpoint = try Endpoint(configuration, service, log)
+    let security = try Security(configuration, log)
+    let service = LookupService(version: Version.number, peers: security.peers)
+    let endpoint = try Endpoint(configuration, service, security, log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
-    if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
+    if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     service.beginDraining()
     // Both have bounds of their own, which together could pass the ten seconds of a stop.

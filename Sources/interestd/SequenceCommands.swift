@@ -15,19 +15,48 @@ final class SequenceCommands: RESPHandler {
 
   private let lookups: Lookups
   private let facts: RESPFacts
+  private let authorizer: Authorizer
   /// Of a command that other instances are asked for too; reused.
   private var keys = ByteStrings()
   /// What is not told, but its length; reused.
   private var scratch = ByteBuffer(capacity: 4096)
 
-  init(_ service: LookupService, _ facts: RESPFacts) {
+  init(_ service: LookupService, _ facts: RESPFacts, _ authorizer: Authorizer) {
     lookups = Lookups(service)
+    self.authorizer = authorizer
     self.facts = facts
   }
 
   override var commands: [RESPCommandSpec] { Verb.allCases.map(\.spec) }
 
   override var product: (name: String, version: String) { ("interestd", Version.number) }
+
+  // MARK: Who may do what
+
+  override var initialAccess: RESPAccess { authorizer.isOpen ? .admin : .none }
+
+  override func opened(_ session: RESPSession) {
+    if authorizer.isOpen { return }
+    session.credentials = Credentials(authorizer, identity: session.identity)
+    refresh(session)
+  }
+
+  override func refresh(_ session: RESPSession) {
+    if let rights = session.credentials?.rights() { session.access = Self.access(rights) }
+  }
+
+  /// The password is a token, whoever the user is said to be.
+  override func access(
+    user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
+  ) -> RESPAccess? {
+    if authorizer.isOpen { return .admin }
+    guard session.credentials?.present(password) == true, let rights = session.credentials?.rights() else { return nil }
+    return Self.access(rights)
+  }
+
+  private static func access(_ rights: Rights) -> RESPAccess {
+    rights.contains(.admin) ? .admin : rights.contains(.read) ? .read : .none
+  }
 
   override func started(_ dialer: Dialer) { lookups.started(dialer) }
 

@@ -14,7 +14,7 @@ struct ServeCommand {
   init(_ arguments: ParsedArguments) { self.arguments = arguments }
 
   func run() throws -> Int32 {
-    let signals = try TerminationSignals()
+    let signals = try TerminationSignals(catchingHangup: true)
     let path = arguments.text("state") ?? ""
     var configuration: DaemonConfiguration
     if let file = arguments.text("config") {
@@ -27,15 +27,16 @@ struct ServeCommand {
     }
     try configuration.apply(arguments)
     let log = configuration.makeLog()
-    let service = LookupService(version: Version.number)
-    let endpoint = try Endpoint(configuration, service, log)
+    let security = try Security(configuration, log)
+    let service = LookupService(version: Version.number, peers: security.peers)
+    let endpoint = try Endpoint(configuration, service, security, log)
     let store = try InterestStore.open(
       serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")
     service.publish(
       .init(
         store: store, ownedAtLast: try store.generation.ownedPartitions(),
         clusterMap: try clusterMap(configuration, of: store)))
-    if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
+    if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     endpoint.stop()
     log.info("stopped")

@@ -65,6 +65,19 @@ extension DaemonConfiguration {
     return limits
   }
 
+  var grpcLimits: NetworkLimits {
+    var limits = networkLimits
+    limits.connections = grpc.maximumConnections
+    return limits
+  }
+
+  var respLimits: NetworkLimits {
+    var limits = networkLimits
+    limits.connections = resp.maximumConnections
+    limits.idle_ms = resp.idleTimeout_ms
+    return limits
+  }
+
   func makeLog() -> Telemetry.Log {
     Telemetry.Log(
       level: .init(name: log.level.rawValue) ?? .info, format: .init(rawValue: log.format.rawValue) ?? .logfmt)

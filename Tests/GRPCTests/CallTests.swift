@@ -1,5 +1,6 @@
 import Foundation
 import GRPC
+import Network
 import TestKit
 import Testing
 import Threads
@@ -211,11 +212,15 @@ struct CallTests {
   }
 
   @Test("without credentials only open methods are answered")
-  func credentials() {
-    let driver = GRPCDriver { $0.elementsEqual("Bearer secret".utf8) }
+  func credentials() throws {
+    let folder = TemporaryDirectory()
+    try "0123456789abcdef\n".write(toFile: folder.file("tokens"), atomically: true, encoding: .utf8)
+    var rules = Authorizer.Rules()
+    rules.readTokens = folder.file("tokens")
+    let driver = GRPCDriver(authorizer: try Authorizer(rules))
     #expect(driver.call("Say", "x").status == "16")
     #expect(driver.call("Say", "x", [("authorization", "Bearer wrong")]).status == "16")
-    #expect(driver.call("Say", "x", [("authorization", "Bearer secret")]).text == "x")
+    #expect(driver.call("Say", "x", [("authorization", "bearer 0123456789abcdef")]).text == "x")
     #expect(driver.call("Open", "x").text == "x")
   }
 }

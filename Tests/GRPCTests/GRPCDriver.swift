@@ -16,10 +16,10 @@ final class GRPCDriver {
   private var turn = 0
   private(set) var brokeProtocol = false
 
-  init(limits: GRPCLimits = GRPCLimits(), client: HTTP2Client = HTTP2Client(), authorize: GRPCServer.Authorize? = nil) {
+  init(limits: GRPCLimits = GRPCLimits(), client: HTTP2Client = HTTP2Client(), authorizer: Authorizer = .open) {
     service = EchoService()
     counters = GRPCCounters(methods: service.methods)
-    server = GRPCServer(services: [service], counters: counters, limits: limits, authorize: authorize)
+    server = GRPCServer(services: [service], counters: counters, limits: limits, authorizer: authorizer)
     connection = server.makeConnection()
     self.client = client
     connection.opened()

@@ -118,15 +118,15 @@ final class TLSContext: @unchecked Sendable {
 }
 
 extension NetworkError {
-  /// `action` failed, for the reason that OpenSSL gave last on this thread.
+  /// `action` failed, for the reason that OpenSSL gave first on this thread.
   static func tls(_ action: String, hint: String? = nil) -> NetworkError {
-    NetworkError(.credentials, "\(action): \(TLSContext.lastReason)" + (hint.map { "; \($0)" } ?? ""))
+    NetworkError(.credentials, "\(action): \(TLSContext.reason)" + (hint.map { "; \($0)" } ?? ""))
   }
 }
 
 extension TLSContext {
-  static var lastReason: String {
-    let code = cnet_tls_last_error()
+  static var reason: String {
+    let code = cnet_tls_first_error()
     guard code != 0, let text = ERR_reason_error_string(code) else { return "openssl gives no reason" }
     return String(cString: text).lowercased()
   }

@@ -79,7 +79,7 @@ final class TLSSession {
     case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .wouldBlock
     case SSL_ERROR_ZERO_RETURN: return .end
     case SSL_ERROR_SYSCALL: return fail(Self.systemReason)
-    default: return fail(TLSContext.lastReason)
+    default: return fail(TLSContext.reason)
     }
   }
 
@@ -92,7 +92,7 @@ final class TLSSession {
     switch SSL_get_error(handle, 0) {
     case SSL_ERROR_WANT_WRITE: return .wouldBlock
     case SSL_ERROR_SYSCALL: return fail(Self.systemReason)
-    default: return fail(TLSContext.lastReason)
+    default: return fail(TLSContext.reason)
     }
   }
 
@@ -114,7 +114,7 @@ final class TLSSession {
   }
 
   private var refusal: String {
-    let reason = TLSContext.lastReason
+    let reason = TLSContext.reason
     let result = SSL_get_verify_result(handle)
     guard result != Int(X509_V_OK), let text = X509_verify_cert_error_string(result) else { return reason }
     return "\(reason): \(String(cString: text).lowercased())"

@@ -10,18 +10,21 @@ struct GRPCEndpoint: Sendable {
   let counters: GRPCCounters
 
   /// - Parameter limits: Of connections; gRPC has its own deadlines.
-  init(listen: String, allowRemote: Bool, limits: NetworkLimits, _ service: LookupService) throws {
+  init(listen: String, limits: NetworkLimits, _ service: LookupService, _ security: Security) throws {
     let counters = GRPCCounters(
       methods: InterestService.methods + HealthService.methods + ReflectionService.methods)
     guard let set = Data(base64Encoded: "\(Descriptors.set)"), let descriptors = FileDescriptors(set: Array(set)) else {
       throw SetupError("the schemas that were built in cannot be read: build it again")
     }
-    let listener = try Listener(address: listen, allowRemote: allowRemote, option: "http.allow_remote") {
+    let listener = try Listener(
+      address: listen, tls: security.tls(of: "grpc"), allowRemote: security.mayBeRemote("grpc"),
+      option: "grpc.allow_remote"
+    ) {
       GRPCServer(
         services: [
           InterestService(service),
           HealthService(services: descriptors.services) { service.missing == nil }, ReflectionService(descriptors),
-        ], counters: counters)
+        ], counters: counters, authorizer: security.authorizer)
     }
     server = try NetworkServer(name: "grpc", limits: limits, listeners: [listener])
     self.counters = counters
