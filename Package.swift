@@ -17,6 +17,7 @@ let swift: [SwiftSetting] = [.treatAllWarnings(as: .error)] + (fuzzed ? [.unsafe
 let cxx: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
 let systemLibraries: [Target] = [
+  .systemLibrary(name: "CLinux"),
   .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
   .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
   .systemLibrary(name: "CNet", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev", "libssl-dev"])]),
@@ -46,7 +47,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 
 /// Lowest first: a target depends only on those above it.
 let modules: [Target] = [
-  module("Threads"),
+  module("Threads", ["CLinux"]),
   module("Failpoints"),
   module("Bytes", ["CXXHash", "CZlib"]),
   module("InterestModel", ["Bytes"]),

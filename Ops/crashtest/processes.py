@@ -30,6 +30,14 @@ def start(arguments, **options):
     return process
 
 
+def _kill(process):
+    """With all that it started, where it was given a session of its own."""
+    if process.poll() is None and os.getpgid(process.pid) == process.pid:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
 def finish(process, timeout_s, what):
     """Waits for the end; kills what takes longer."""
     try:
@@ -43,17 +51,22 @@ def finish(process, timeout_s, what):
             _running.discard(process)
 
 
-def run(arguments, timeout_s, output=None, started=lambda process: None):
+def run(arguments, timeout_s, output=None, started=lambda process: None, **options):
     """Runs to the end; raises `Failure` with what it complained of unless it ends with 0. Returns standard output, or None where
     `output` takes it."""
-    process = start(arguments, stdout=output or subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(arguments, stdout=output or subprocess.PIPE, stderr=subprocess.PIPE, **options)
     started(process)
     try:
         out, complaints = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        process.kill()
+        _kill(process)
         process.communicate()
         raise Failure(f"{arguments[0]} did not end within {timeout_s} s") from error
+    except BaseException:
+        # An interruption: what is cleared away behind it is not to be written to any more.
+        _kill(process)
+        process.wait()
+        raise
     finally:
         with _lock:
             _running.discard(process)
@@ -70,7 +83,7 @@ def kill_all():
         _running.clear()
     for process in left:
         if process.poll() is None:
-            process.kill()
+            _kill(process)
             process.wait()
 
 

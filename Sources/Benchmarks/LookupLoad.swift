@@ -23,7 +23,7 @@ public final class LookupLoad: @unchecked Sendable {  // `thread` is the caller'
   ///   - synthetic: How many users the synthetic workload has, of which some are asked for; nil: those first found in the state, which
   ///     is looked at until there are some.
   public init(_ store: InterestStore, rate: Int, synthetic: Int?) {
-    thread = Threads.Thread(name: "lookups") { [self] in
+    thread = Threads.Thread(name: "lookups", .prompt) { [self] in
       let users = synthetic.map(Self.synthetic) ?? stored(store)
       if users.isEmpty { return }
       var lookup = UserLookup(store)

@@ -2,12 +2,13 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
 
 #include <cstdlib>
 #include <cstring>
 
 // rocksdb/c.h only declares these types; RocksDB's db/c.cc (7.8) defines them with `rep` as the first member, and hands them out
-// by pointer only. The tests show that both functions do what they say.
+// by pointer only. The tests show that these functions do what they say.
 struct rocksdb_t {
   rocksdb::DB* rep;
 };
@@ -16,6 +17,15 @@ struct rocksdb_column_family_handle_t {
 };
 struct rocksdb_ingestexternalfileoptions_t {
   rocksdb::IngestExternalFileOptions rep;
+};
+struct rocksdb_envoptions_t {
+  rocksdb::EnvOptions rep;
+};
+struct rocksdb_options_t {
+  rocksdb::Options rep;
+};
+struct rocksdb_sstfilewriter_t {
+  rocksdb::SstFileWriter* rep;
 };
 
 void interestd_ingest_set_write_global_seqno(rocksdb_ingestexternalfileoptions_t* options, unsigned char write) {
@@ -30,4 +40,10 @@ void interestd_compact_range(rocksdb_t* db, rocksdb_column_family_handle_t* fami
   rocksdb::Slice first(from, from_size), last(to, to_size);
   rocksdb::Status status = db->rep->CompactRange(options, family->rep, from ? &first : nullptr, to ? &last : nullptr);
   if (!status.ok()) *error = strdup(status.ToString().c_str());
+}
+
+rocksdb_sstfilewriter_t* interestd_sstfilewriter_create(const rocksdb_envoptions_t* environment,
+                                                        const rocksdb_options_t* options) {
+  return new rocksdb_sstfilewriter_t{
+      new rocksdb::SstFileWriter(environment->rep, options->rep, nullptr, /*invalidate_page_cache=*/false)};
 }

@@ -5,11 +5,17 @@ import InterestModel
 
 /// Turns a full buffer into one merge operand per user, users in order of their keys. One flusher's; memory reused.
 struct BufferSorter: ~Copyable {
-  private struct Order: BitwiseCopyable {
+  /// A user in order of the keys, with all that writing the user takes where the bytes of one memory line suffice.
+  private struct Place: BitwiseCopyable {
     /// The key's first sixteen bytes as numbers that order alike.
     var high: UInt64
     var low: UInt64
     var user: UInt32
+    /// Where the user's run lies in `sorted`.
+    var start: UInt32 = 0
+    var count: UInt32
+    /// Whether a marker stands before the run.
+    var hasEarlier: Bool
   }
 
   private var folder: StateFolder
@@ -17,7 +23,7 @@ struct BufferSorter: ~Copyable {
   private var sortedLimit = 0
   private var userLimit = 0
   private var ends = UnsafeMutablePointer<UInt32>.allocate(capacity: 0)
-  private var order = UnsafeMutablePointer<Order>.allocate(capacity: 0)
+  private var order = UnsafeMutablePointer<Place>.allocate(capacity: 0)
   private var copy = ByteBuffer()
 
   init(rules: FoldRules) { folder = StateFolder(rules: rules) }
@@ -29,8 +35,9 @@ struct BufferSorter: ~Copyable {
   }
 
   mutating func sort(_ buffer: borrowing FoldBuffer) {
-    sortByUser(buffer)
+    reserve(users: buffer.users.count, records: buffer.count)
     orderUsers(buffer)
+    sortByPlace(buffer)
   }
 
   /// What a flush writes for a user.
@@ -45,13 +52,10 @@ struct BufferSorter: ~Copyable {
 
   /// The user at `place` of the order and what is to be written, which lies here until the next call. After `sort` of the same buffer.
   mutating func operand(at place: Int, of buffer: borrowing FoldBuffer) -> (user: Int, operand: Operand) {
-    let user = Int(order[place].user)
-    let start = user == 0 ? 0 : Int(ends[user - 1])
-    let count = Int(ends[user]) - start
-    let foldedBefore = buffer.users.entries[user].foldedBefore
-    guard foldedBefore != 0 else { return (user, .merge(folder.state(of: sorted + start, count))) }
-    let earlier = buffer.earlier(buffer.records[Int(foldedBefore) - 1])
-    guard let state = state(of: sorted + start, count, after: earlier.folded) else { return (user, .delete) }
+    let (user, run, count) = (Int(order[place].user), sorted + Int(order[place].start), Int(order[place].count))
+    if !order[place].hasEarlier { return (user, .merge(folder.state(of: run, count))) }
+    let earlier = buffer.earlier(buffer.records[Int(buffer.users.entries[user].foldedBefore) - 1])
+    guard let state = state(of: run, count, after: earlier.folded) else { return (user, .delete) }
     return (user, earlier.isErased ? .put(state) : .merge(state))
   }
 
@@ -70,17 +74,17 @@ struct BufferSorter: ~Copyable {
     }
   }
 
-  /// Counting sort. What a user's marker stands for, and the marker, stay behind.
-  private mutating func sortByUser(_ buffer: borrowing FoldBuffer) {
-    reserve(users: buffer.users.count, records: buffer.count)
+  /// Counting sort, so that runs lie in the order in which they are written. What a user's marker stands for, and the marker, stay behind.
+  private func sortByPlace(_ buffer: borrowing FoldBuffer) {
     let entries = buffer.users.entries
     let records = buffer.records
     let ends = ends
     let sorted = sorted
     var start: UInt32 = 0
-    for user in 0..<buffer.users.count {
-      ends[user] = start
-      start &+= entries[user].runCount
+    for place in 0..<buffer.users.count {
+      order[place].start = start
+      ends[Int(order[place].user)] = start
+      start &+= order[place].count
     }
     for index in 0..<buffer.count {
       let user = Int(records[index].tag)
@@ -94,8 +98,11 @@ struct BufferSorter: ~Copyable {
   private func orderUsers(_ buffer: borrowing FoldBuffer) {
     for user in 0..<buffer.users.count {
       let key = buffer.key(of: user)
+      let entry = buffer.users.entries + user
       (order + user).initialize(
-        to: Order(high: prefix(key, 0), low: prefix(key, 8), user: UInt32(truncatingIfNeeded: user)))
+        to: Place(
+          high: prefix(key, 0), low: prefix(key, 8), user: UInt32(truncatingIfNeeded: user),
+          count: entry.pointee.runCount, hasEarlier: entry.pointee.foldedBefore != 0))
     }
     introsort(order, buffer.users.count) { a, b in
       if a.high != b.high { return a.high < b.high }

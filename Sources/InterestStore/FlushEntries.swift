@@ -1,3 +1,4 @@
+import Glibc
 import RocksDB
 
 /// What a flush writes beside the users' states, in order of its keys, to be written between theirs.
@@ -33,11 +34,19 @@ struct FlushEntries {
   private mutating func merge(_ key: [UInt8], _ value: [UInt8]) { entries.append((key, value, .merge)) }
   private mutating func delete(_ key: [UInt8]) { entries.append((key, [], .delete)) }
 
+  /// As bytes: it is asked for each user of a flush.
+  private static func precedes(_ a: [UInt8], _ b: UnsafeRawBufferPointer) -> Bool {
+    a.withUnsafeBytes { a in
+      guard let first = a.baseAddress, let second = b.baseAddress else { return a.count < b.count }
+      let difference = memcmp(first, second, min(a.count, b.count))
+      return difference == 0 ? a.count < b.count : difference < 0
+    }
+  }
+
   /// Writes those that go before `key`; nil: all that are left.
-  @inline(__always)
   mutating func write(before key: UnsafeRawBufferPointer?, to writer: inout SSTWriter) throws(RocksDBError) {
     while next < entries.count {
-      if let key, !entries[next].key.lexicographicallyPrecedes(key) { return }
+      if let key, !Self.precedes(entries[next].key, key) { return }
       let (name, bytes, verb) = entries[next]
       try name.span.bytes.withUnsafeBytes { (key) throws(RocksDBError) in
         try bytes.span.bytes.withUnsafeBytes { (value) throws(RocksDBError) in

@@ -71,6 +71,9 @@ public final class Generation: Sendable {
 
   public var level0Files: Int { database.level0Files(of: family) }
 
+  /// How many files each of RocksDB's levels has, from level 0 to the last.
+  public var levelFiles: [Int] { database.levelFiles(of: family) }
+
   /// Folds all files into one another down to the last level.
   public func compact() throws(StoreError) {
     do { try database.compact(family) } catch { throw StoreError(error) }

@@ -15,7 +15,7 @@ public final class NetworkServer: @unchecked Sendable {  // the threads are only
 
     init(loop: NetworkLoop, name: String) {
       self.loop = loop
-      thread = Thread(name: name) { loop.run() }
+      thread = Thread(name: name, .prompt) { loop.run() }
     }
   }
 

@@ -35,6 +35,14 @@ extension Database {
   /// Bytes of the files that the family consists of at the moment.
   public func liveFiles_bytes(of family: ColumnFamily) -> UInt64 { number(.liveFiles_bytes, of: family) ?? 0 }
 
+  /// How many files each level has, from level 0 to the last.
+  public func levelFiles(of family: ColumnFamily) -> [Int] {
+    var counts: [Int] = []
+    // There is no such property beyond the last level.
+    while let count = number(.files(level: counts.count), of: family) { counts.append(Int(count)) }
+    return counts
+  }
+
   /// Files that reads have to look through one by one.
   public func level0Files(of family: ColumnFamily) -> Int { Int(number(.files(level: 0), of: family) ?? 0) }
 

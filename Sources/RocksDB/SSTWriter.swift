@@ -13,7 +13,7 @@ public struct SSTWriter: ~Copyable, @unchecked Sendable {  // one owner, and no 
 
   public init(path: String, options: Options) throws(RocksDBError) {
     let environment = rocksdb_envoptions_create().unsafelyUnwrapped
-    let handle = rocksdb_sstfilewriter_create(environment, options.handle).unsafelyUnwrapped
+    let handle = interestd_sstfilewriter_create(environment, options.handle).unsafelyUnwrapped
     do {
       try check("create the file", path) { rocksdb_sstfilewriter_open(handle, path, $0) }
     } catch {

@@ -25,6 +25,8 @@ struct SynthBehaviors: ~Copyable {
   private let novelty: Double
   private let events: UInt64
   private let outOfOrderShare: Double
+  private let hotUserShare: Double
+  private let namesItems: Bool
   private let namesEvents: Bool
   /// Added to a record's number: its event's id.
   private let firstEvent: UInt64
@@ -48,6 +50,8 @@ struct SynthBehaviors: ~Copyable {
     novelty = 0.29 * (Double(options.events) / Double(options.users)).squareRoot()
     events = UInt64(options.events)
     outOfOrderShare = options.outOfOrderShare
+    hotUserShare = options.hotUserShare
+    namesItems = options.namesItems
     // Repeated records can be told from repeated behaviors only by their ids.
     namesEvents = options.namesEvents || options.duplicateShare > 0
     // Records are fewer than 2^40; of a seed above 2^24 the low bits are enough.
@@ -60,7 +64,9 @@ struct SynthBehaviors: ~Copyable {
   mutating func next(
     _ index: UInt64, newest_ms: Int64, _ random: inout SynthRandom, into behavior: inout SynthBehavior
   ) -> Bool {
-    behavior.user = users.rank(random.fraction())
+    // Without a hot user no number is drawn for one: a seed's events stay what they were.
+    let isHot = hotUserShare > 0 && random.chance(hotUserShare)
+    behavior.user = isHot ? 0 : users.rank(random.fraction())
     behavior.shop = chooseShop(behavior.user, &random)
     let bits = random.next()
     behavior.type = Int(typeOfPercent[Int(((bits & 0xffff_ffff) &* 100) &>> 32)])
@@ -106,7 +112,7 @@ struct SynthBehaviors: ~Copyable {
       let amount = 1_000_000 &+ Int64(random.below(6_400)) &* 10_000
       behavior.spend_micros = bits & 63 == 0 ? -amount : amount
     }
-    if type.hasItem { behavior.item = UInt64(behavior.shop) &* 64 &+ ((bits &>> 26) & 63) }
+    if namesItems && type.hasItem { behavior.item = UInt64(behavior.shop) &* 64 &+ ((bits &>> 26) & 63) }
   }
 
   /// Ascends evenly over the year.

@@ -16,6 +16,10 @@ public struct SynthOptions: Equatable, Sendable {
   /// Whether every behavior has an event id of its own, another one under another seed below 2^24. Without, behaviors have ids only where
   /// there are duplicates, and the same ones under every seed.
   public var namesEvents = false
+  /// Whether behaviors of the types that have items name one.
+  public var namesItems = true
+  /// The share of records, in 0...1, that is added to the most active user's: all others follow the power law.
+  public var hotUserShare = 0.0
 
   public init(events: Int, users: Int, shops: Int, groups: Int = 1_024) {
     self.events = events
@@ -35,6 +39,7 @@ public struct SynthOptions: Equatable, Sendable {
     try check("groups", groups, 1...Int(UInt32.max))
     for (name, share) in [
       ("out-of-order share", outOfOrderShare), ("duplicate share", duplicateShare), ("bad share", badShare),
+      ("hot user's share", hotUserShare),
     ] where !(0...1).contains(share) {
       throw SynthOptionsError(message: "the \(name) \(share) is not in 0...1")
     }

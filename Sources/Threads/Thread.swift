@@ -1,4 +1,18 @@
+internal import CLinux
 import Glibc
+
+/// How a thread shares the processors with the others.
+public enum Scheduling: Sendable {
+  case normal
+  /// It works for a moment at a time and somebody waits for it: it comes in for others' turns and has short ones (Linux 6.12 and
+  /// later; before, the system guesses from its sleeping).
+  case prompt
+
+  func apply() {
+    // Where the system refuses, the thread is like any other.
+    if self == .prompt { _ = interestd_set_slice(100_000) }
+  }
+}
 
 /// An operating system's thread with a name (15 bytes at most are kept), joined by whoever started it.
 public struct Thread: ~Copyable, @unchecked Sendable {  // pthread_t may be joined from any thread, once
@@ -6,10 +20,12 @@ public struct Thread: ~Copyable, @unchecked Sendable {  // pthread_t may be join
 
   private final class Body {
     let name: String
+    let scheduling: Scheduling
     let run: @Sendable () -> Void
 
-    init(name: String, run: @escaping @Sendable () -> Void) {
+    init(name: String, _ scheduling: Scheduling, run: @escaping @Sendable () -> Void) {
       self.name = name
+      self.scheduling = scheduling
       self.run = run
     }
 
@@ -20,12 +36,13 @@ public struct Thread: ~Copyable, @unchecked Sendable {  // pthread_t may be join
         _ = name.withCString { write(file, $0, min(strlen($0), 15)) }
         close(file)
       }
+      scheduling.apply()
       run()
     }
   }
 
   /// All signals are blocked in the new thread: the main thread, or the loop it runs, takes them.
-  public init(name: String, _ run: @escaping @Sendable () -> Void) {
+  public init(name: String, _ scheduling: Scheduling = .normal, _ run: @escaping @Sendable () -> Void) {
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
@@ -37,7 +54,7 @@ public struct Thread: ~Copyable, @unchecked Sendable {  // pthread_t may be join
       { body in
         Unmanaged<Body>.fromOpaque(body.unsafelyUnwrapped).takeRetainedValue().main()
         return nil
-      }, Unmanaged.passRetained(Body(name: name, run: run)).toOpaque())
+      }, Unmanaged.passRetained(Body(name: name, scheduling, run: run)).toOpaque())
     precondition(code == 0, "the system refuses a thread: \(String(cString: strerror(code)))")
     self.handle = handle
   }

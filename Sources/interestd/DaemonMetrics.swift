@@ -112,6 +112,9 @@ final class DaemonMetrics: Sendable {
       "interestd_erasures_pending", "Erased users whose bytes may still be on the disk.",
       Double(generation.pendingErasures))
     writer.gauge("interestd_level0_files", "Files not yet compacted.", Double(generation.level0Files))
+    for (level, count) in generation.levelFiles.enumerated() {
+      writer.gauge("interestd_level_files", "Files by RocksDB's levels.", Double(count), ["level": "\(level)"])
+    }
   }
 
   private func writeIngestion(_ writer: inout MetricsWriter, _ counters: IngestCounters, _ board: PartitionBoard) {

@@ -154,9 +154,16 @@ let program = Program(
         .number("late-share", "SHARE", in: 0...1, default: 0, help: "share of behaviors out of order"),
         .number("duplicate-share", "SHARE", in: 0...1, default: 0, help: "share of records that repeat an earlier one"),
         .flag("event-ids", help: "give every behavior an event_id; with --duplicate-share there are some anyway"),
+        .flag("no-items", help: "give no behavior an item_id"),
+        .number(
+          "hot-user-share", "SHARE", in: 0...1, default: 0, help: "share of records that one user has beside his own"),
         .number("bad-share", "SHARE", in: 0...1, default: 0, help: "share of records that are bad in assorted ways"),
         .choice(
           "format", "FORMAT", of: ["json", "protobuf"], help: "of records for Kafka; a file's name tells its own"),
+        .integer(
+          "rate", "N", in: 1...1_000_000_000,
+          help: "records a second, where they go to Kafka; default as fast as it goes"
+        ),
         .text("cluster-map-out", "FILE", required: true, help: "where the cluster map is written"),
         .text("config-out", "FILE", required: true, help: "where the configuration is written"),
         .text("out", "FILE", help: "write to this file: .jsonl or .binpb, or - for JSON lines on standard output"),

@@ -54,6 +54,8 @@ struct SynthCommand {
     options.duplicateShare = arguments.number("duplicate-share") ?? 0
     options.badShare = arguments.number("bad-share") ?? 0
     options.namesEvents = arguments.flag("event-ids")
+    options.namesItems = !arguments.flag("no-items")
+    options.hotUserShare = arguments.number("hot-user-share") ?? 0
     try options.validate()
     return options
   }
@@ -91,11 +93,13 @@ struct SynthCommand {
     let format = arguments.text("format") ?? "protobuf"
     let publisher = try Publisher(.publisher(arguments), topic: topic, format: format == "json" ? .json : .protobuf)
     var generator = try SynthGenerator(options)
+    let pace = arguments.integer("rate").map { Pace($0) }
     var value = ByteBuffer()
     while let record = generator.appendNext(format == "json" ? .json : .protobuf, to: &value) {
       tally.count(record)
       try publisher.send(key: record.key, value: record.isNull ? nil : value.bytes)
       value.clear()
+      pace?.wait(for: UInt64(generator.count))
     }
     return publisher.finish().error
   }

@@ -71,6 +71,7 @@ struct ReadTests {
     #expect(database.number("rocksdb.no-such-property", of: family) == nil)
     #expect(database.text(.levels, of: family)?.contains("Level") == true)
     #expect(database.level0Files(of: family) == 2)
+    #expect(database.levelFiles(of: family) == [2, 1, 1, 1, 1, 1, 1])
     let half = try withBytes("key10000") { first in
       try withBytes("key11000") { try database.approximate_bytes(of: family, from: first, upTo: $0) }
     }

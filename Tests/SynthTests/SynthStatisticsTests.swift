@@ -55,6 +55,29 @@ struct SynthStatisticsTests {
     #expect(shops.keys.allSatisfy { (1...100_000).contains($0) })
   }
 
+  @Test("a hot user has his share of all records, and the others keep theirs")
+  func hotUser() throws {
+    var options = SynthOptions.sample()
+    let usual = try options.decoded().count { $0.user == "000000000000" }
+    options.hotUserShare = 0.3
+    var users: [String: Int] = [:]
+    for record in try options.decoded() { users[record.user, default: 0] += 1 }
+    let share = Double(users["000000000000"] ?? 0) / 200_000
+    #expect(abs(share - (0.3 + 0.7 * Double(usual) / 200_000)) < 0.01)
+    #expect(users.count > 1_900)
+  }
+
+  @Test("items are left out where they are not wanted, and nothing else changes")
+  func items() throws {
+    var options = SynthOptions.sample(events: 10_000)
+    let named = try options.decoded()
+    options.namesItems = false
+    let unnamed = try options.decoded()
+    #expect(named.contains { $0.behavior.item != 0 })
+    #expect(unnamed.allSatisfy { $0.behavior.item == 0 })
+    #expect(zip(named, unnamed).allSatisfy { $0.user == $1.user && $0.behavior.shop == $1.behavior.shop })
+  }
+
   @Test("types cover all four categories, with dwell and spend where they belong, over a year in order")
   func values() throws {
     let catalog = try DecodedRecord.catalog()

@@ -17,6 +17,11 @@ void interestd_ingest_set_write_global_seqno(rocksdb_ingestexternalfileoptions_t
 void interestd_compact_range(rocksdb_t* db, rocksdb_column_family_handle_t* family, const char* from, size_t from_size,
                              const char* to, size_t to_size, unsigned char rewrite_bottom, char** error);
 
+/// rocksdb_sstfilewriter_create whose files stay in the page cache: that one has the system drop them as they are written, and what is
+/// ingested is read at once. To be destroyed by rocksdb_sstfilewriter_destroy.
+rocksdb_sstfilewriter_t* interestd_sstfilewriter_create(const rocksdb_envoptions_t* environment,
+                                                        const rocksdb_options_t* options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,1 @@
+"""The parts of Ops/bench and Ops/soak."""

@@ -1,0 +1,169 @@
+"""The measurements of `Ops/bench ingest`."""
+
+import pathlib
+import time
+
+from crashtest.processes import Failure, run
+
+from . import machine
+from .broker import Broker
+from .runs import Runs
+from .subjects import Job, Subjects, last_object
+from .targets import HOT, STREAMS
+
+USERS, SHOPS, GROUPS, PARTITIONS = 50_000, 100_000, 1_024, 8
+PRODUCE_S = 900
+
+
+class Ingest:
+    """Runs measurements, each of which takes its subjects in turn, as often as asked."""
+
+    def __init__(self, programs, directory, options):
+        self.programs, self.directory, self.options = programs, pathlib.Path(directory), options
+        self.subjects = Subjects(programs, directory)
+        self.runs, self.notes = Runs(), []
+        if options.quick:
+            self.notes.append("Quick: fewer events, each run once; the figures are not to be quoted.")
+
+    def run(self, names):
+        for name in names:
+            missing = [self.programs.why[need] for need in NEEDS.get(name, []) if need in self.programs.why]
+            if missing:
+                self.skip(name, "; ".join(missing))
+                continue
+            try:
+                getattr(self, name)()
+            except Failure as error:
+                self.fail(name, "all", str(error))
+
+    def skip(self, name, why):
+        self.notes.append(f"Not measured: {name}: {why}")
+        print(f"{name}: not measured: {why}", flush=True)
+
+    def fail(self, name, subject, why):
+        self.runs.add(name, subject, 0, machine.load(), error=why)
+        print(f"{name}, {subject}: FAILED: {why}", flush=True)
+
+    def interleave(self, name, subjects, repeat=None):
+        """subject -> what runs it and gives its figures. All of them in each round, every other one backwards: what else the machine does,
+        and what a run leaves to the next, meets all of them."""
+        for number in range(1, (repeat or self.options.repeat) + 1):
+            for subject, measure in list(subjects.items())[:: 1 if number % 2 else -1]:
+                load, begin = machine.load(), time.monotonic()
+                try:
+                    figures = measure()
+                    if "events_per_s" not in figures:
+                        raise Failure(f"it told no events_per_s: {figures}")
+                except Failure as error:
+                    self.fail(name, subject, str(error))
+                    continue
+                self.runs.add(name, subject, number, load, figures)
+                told = f"{figures['events_per_s']:,.0f} events/s"
+                if "cpu_s_per_million" in figures:
+                    told += f", {figures['cpu_s_per_million']:.2f} CPU s per million"
+                print(f"{name}, {subject}, round {number}: {told} ({time.monotonic() - begin:.0f} s)", flush=True)
+
+    def scaled(self, events):
+        return events // 5 if self.options.quick else events
+
+    def in_process(self, events, *, users=USERS, partitions=PARTITIONS, form="protobuf", more=()):
+        arguments = ["--events", events, "--users", users, "--shops", SHOPS, "--group-count", GROUPS, "--partitions", partitions]
+        return lambda: self.subjects.interestd(events, *arguments, "--format", form, *more)
+
+    # The measurements
+
+    def process(self):
+        events = self.scaled(5_000_000)
+        self.interleave("process", {form: self.in_process(events, form=form) for form in ("protobuf", "json")})
+
+    def stages(self):
+        measure = self.in_process(self.scaled(5_000_000), more=["--stages"])
+        self.interleave("stages", {"protobuf": measure}, repeat=1)
+
+    def broker(self):
+        with Broker(self.programs.kafka, self.directory / "broker") as broker:
+            job = self.produce(broker, "behaviors")
+            subjects = {"interestd": lambda: self.subjects.interestd_from_broker(job)}
+            if "the probe" not in self.programs.why:
+                self.programs.probe(self.directory)  # built before anything is measured
+                subjects["probe"] = lambda: self.subjects.probe(job)
+            if "Kafka Streams" not in self.programs.why:
+                for name, changelog in zip(STREAMS, (False, True)):
+                    subjects[name] = lambda changelog=changelog: self.streams(broker, job, changelog)
+            self.note_missing("broker", ["the probe", "Kafka Streams"])
+            self.interleave("broker", subjects)
+
+    def note_missing(self, name, wanted):
+        for what in wanted:
+            if what in self.programs.why:
+                self.skip(f"{name}, {what}", self.programs.why[what])
+
+    def streams(self, broker, job, changelog, form="protobuf"):
+        try:
+            return self.subjects.streams(job, changelog, form)
+        finally:
+            broker.delete(lambda topic: topic.startswith("peer-"))
+
+    def produce(self, broker, topic, *options):
+        """A new topic of behaviors, without items, of which states would have to keep ids too."""
+        groups, catalog = (self.directory / f"{topic}-{name}" for name in ("groups.csv", "catalog.yaml"))
+        job = Job(broker.address, topic, self.scaled(5_000_000), groups, catalog, USERS)
+        broker.create(topic, PARTITIONS)
+        if self.options.producer == "peer" and not options:
+            command = [
+                self.programs.streams, "produce", "--bootstrap", job.brokers, "--topic", job.topic, "--groups", job.groups, "--catalog",
+                job.catalog, "--group-count", GROUPS]
+        else:
+            command = [
+                self.programs.interestd, "synth", "--brokers", job.brokers, "--topic", job.topic, "--cluster-map-out", job.groups,
+                "--config-out", job.catalog, "--group-count", GROUPS, "--no-items", *options]
+        run([*command, "--events", job.events, "--users", USERS, "--shops", SHOPS], PRODUCE_S)
+        return job
+
+    def real(self):
+        """The file is ingested as it is; the topic takes it as JSON."""
+        data = self.programs.data
+        file, groups, catalog = data / "behaviors.jsonl.gz", data / "groups.csv", data / "behaviors.yaml"
+        subjects = {"file": lambda: self.subjects.interestd_from_file(file, groups, catalog)}
+        if "Kafka" in self.programs.why:
+            self.skip("real, from the broker", self.programs.why["Kafka"])
+            self.interleave("real", subjects)
+            return
+        with Broker(self.programs.kafka, self.directory / "broker-real") as broker:
+            broker.create("real", PARTITIONS)
+            arguments = ["--brokers", broker.address, "--topic", "real", "--format", "json", "--json", file]
+            told = run([self.programs.interestd, "produce", *arguments], PRODUCE_S).decode()
+            events = last_object(told, "interestd produce")["delivered"]
+            job = Job(broker.address, "real", events, groups, catalog)
+            subjects["broker"] = lambda: self.subjects.interestd_from_broker(job)
+            if "Kafka Streams" not in self.programs.why:
+                subjects["kafka streams"] = lambda: self.streams(broker, job, False, "json")
+            self.note_missing("real", ["Kafka Streams"])
+            self.interleave("real", subjects)
+
+    def events(self):
+        counts = [1_000_000, 5_000_000, 20_000_000]
+        self.interleave("events", {f"{count:,} events": self.in_process(count) for count in counts})
+
+    def users(self):
+        counts = [USERS, 500_000, 1_000_000]
+        self.interleave("users", {f"{count:,} users": self.in_process(20_000_000, users=count) for count in counts})
+
+    def partitions(self):
+        events = self.scaled(5_000_000)
+        self.interleave(
+            "partitions", {
+                f"{count} partition{'s' if count > 1 else ''}": self.in_process(events, partitions=count) for count in (1, 8, 64)
+            })
+
+    def hot(self):
+        """The same records but for whose they are."""
+        with Broker(self.programs.kafka, self.directory / "broker-hot") as broker:
+            jobs = {"even": self.produce(broker, "even"), HOT: self.produce(broker, "hot", "--hot-user-share", 0.3)}
+            self.interleave("hot", {name: lambda job=job: self.subjects.interestd_from_broker(job) for name, job in jobs.items()})
+
+
+# In the order in which they are run; the quick ones take about two minutes together.
+ALL = ["process", "broker", "real", "partitions", "hot", "events", "users", "stages"]
+QUICK = ["process", "broker", "real", "partitions", "hot", "stages"]
+NEEDS = {"broker": ["Kafka"], "hot": ["Kafka"], "real": ["completejourney"]}
