@@ -82,7 +82,8 @@ let modules: [Target] = [
   module(
     "Benchmarks",
     [
-      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Synth", "Telemetry",
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Serving", "Ingest", "Synth",
+      "Telemetry",
     ]),
 ]
 
@@ -106,6 +107,9 @@ let testTargets: [Target] = [
   tests("ModelTests", ["Bytes", "InterestModel", "InterestCodec"]),
   tests("CodecTests", ["InterestModel", "InterestCodec"]),
   tests("StoreTests", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
+  tests(
+    "ServingTests",
+    ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Network", "HTTP", "Serving"]),
   tests("InputsTests", ["Inputs"]),
   tests("RocksDBTests", ["RocksDB"]),
   tests("KafkaTests", ["Bytes", "Kafka", "Threads"]),

@@ -45,7 +45,7 @@ extension ByteBuffer {
     let start = reserve(10 &* count &+ 10).assumingMemoryBound(to: UInt8.self)
     let first = start + 2
     var at = first
-    for index in 0..<count { writeVarint(value(index), &at) }
+    for index in 0..<count { writeQuickVarint(value(index), &at) }
     let size = at - first
     if size >= 128 && size < 1 << 14 {
       start[0] = UInt8(truncatingIfNeeded: size) | 128

@@ -17,18 +17,16 @@ public struct SequenceProtobufWriter: Sendable {
     output.append(field: 2, varint: UInt64(generation))
     output.append(field: 3, text: clusterMap)
     if sequence.groups.count == 0 { return }
-    sequence.groups.withUnsafeBufferPointer { writeStatistics($0, query.fields, into: &output) }
+    writeStatistics(sequence.groups, query.fields, into: &output)
     if query.fields.contains(.windows) {
       output.append(field: 30, count: windows_days.count) { UInt64(truncatingIfNeeded: windows_days[$0]) }
-      sequence.windows.withUnsafeBufferPointer { windows in
-        output.append(field: 31, count: windows.count) { windows[$0] }
-      }
+      let windows = sequence.windows
+      output.append(field: 31, count: windows.count) { windows[$0] }
     }
     guard query.hasBehaviors else { return }
-    sequence.rowSplits.withUnsafeBufferPointer { splits in
-      output.append(field: 40, count: splits.count) { UInt64(truncatingIfNeeded: splits[$0]) }
-    }
-    sequence.behaviors.withUnsafeBufferPointer { writeBehaviors($0, query.fields, into: &output) }
+    let splits = sequence.rowSplits
+    output.append(field: 40, count: splits.count) { UInt64(truncatingIfNeeded: splits[$0]) }
+    writeBehaviors(sequence.behaviors, query.fields, into: &output)
   }
 
   private func writeStatistics(

@@ -14,20 +14,15 @@ public struct SequenceReader: ~Copyable {
   private let configuration: StateConfiguration
   private let rules: FoldRules
   private var candidates: ContiguousArray<Candidate> = []
-  private let kept: UnsafeMutablePointer<Behavior>
   private let statistics = UnsafeMutablePointer<Statistics>.allocate(capacity: 1)
 
   public init(configuration: StateConfiguration, rules: FoldRules) {
     self.configuration = configuration
     self.rules = rules
-    kept = .allocate(capacity: rules.keptBehaviors)
     statistics.initialize(to: Statistics())
   }
 
-  deinit {
-    kept.deallocate()
-    statistics.deallocate()
-  }
+  deinit { statistics.deallocate() }
 
   /// Replaces what is in `sequence`.
   ///
@@ -39,11 +34,49 @@ public struct SequenceReader: ~Copyable {
     sequence.clear()
     let newest_ms = try select(state, query, of: groups)
     let newestDay = newest_ms / StateConfiguration.day_ms
+    let hasWindows = query.fields.contains(.windows)
     let day = query.asOf_ms.map { $0 / StateConfiguration.day_ms } ?? newestDay
     if day < newestDay { throw .asOfTooEarly(newest_ms: newest_ms) }
+    let statistics = statistics
     let behaviors = query.hasBehaviors ? query.behaviors ?? .max : 0
     for index in 0..<candidates.count {
-      try readGroup(candidates[index], of: state, day: day, behaviors: behaviors, into: &sequence)
+      let candidate = candidates[index]
+      let block = UnsafeRawBufferPointer(
+        start: state.baseAddress.unsafelyUnwrapped + Int(candidate.blockStart), count: Int(candidate.blockSize))
+      // Read where they stay, as far as they are wanted.
+      let kept = sequence.behaviorColumn.reserve(rules.keptBehaviors)
+      guard
+        let read = GroupBlock.read(
+          block, group: candidate.group, last_ms: candidate.last_ms, rules, into: kept, statistics)
+      else { throw .damaged }
+      let group = sequence.groupColumn.reserve(1)
+      if read.hasStatistics {
+        group.initialize(to: GroupSequence.Group(candidate.group, statistics.pointee))
+        if hasWindows {
+          for length in configuration.windows_days {
+            sequence.windowColumn.append(statistics.pointee.events(inLast: length, daysUpTo: day))
+          }
+        }
+      } else {
+        group.initialize(to: GroupSequence.Group(candidate.group, kept, read.count, rules))
+        if hasWindows { countWindows(kept, read.count, day: day, into: &sequence) }
+      }
+      sequence.groupColumn.commit(1)
+      sequence.behaviorColumn.commit(min(read.count, behaviors))
+      sequence.splitColumn.append(sequence.behaviorColumn.count)
+    }
+  }
+
+  /// Of a group of which every behavior is kept.
+  @inline(__always)
+  private func countWindows(
+    _ kept: UnsafePointer<Behavior>, _ count: Int, day: Int64, into sequence: inout GroupSequence
+  ) {
+    for length in configuration.windows_days {
+      let start_ms = (day &- Int64(length) &+ 1) &* StateConfiguration.day_ms
+      var events = 0
+      while events < count && kept[events].time_ms >= start_ms { events &+= 1 }
+      sequence.windowColumn.append(UInt64(truncatingIfNeeded: events))
     }
   }
 
@@ -90,43 +123,47 @@ public struct SequenceReader: ~Copyable {
     }
     return cursor.newest_ms
   }
+}
 
-  private func readGroup(
-    _ candidate: Candidate, of state: UnsafeRawBufferPointer, day: Int64, behaviors: Int,
-    into sequence: inout GroupSequence
-  ) throws(SequenceError) {
-    let block = UnsafeRawBufferPointer(
-      rebasing: state[Int(candidate.blockStart)..<Int(candidate.blockStart + candidate.blockSize)])
-    let statistics = statistics
-    guard
-      let read = GroupBlock.read(
-        block, group: candidate.group, last_ms: candidate.last_ms, rules, into: kept, statistics)
-    else { throw .damaged }
-    if !read.hasStatistics {
-      statistics.pointee.reset()
-      for index in 0..<read.count {
-        statistics.pointee.add(kept[index], category: rules.category(of: kept[index].type))
-      }
+extension GroupSequence.Group {
+  @inline(__always)
+  fileprivate init(_ group: UInt32, _ statistics: borrowing Statistics) {
+    self.group = group
+    events = statistics.events
+    strong = statistics.counts[0]
+    weak = statistics.counts[1]
+    negative = statistics.counts[2]
+    payment = statistics.counts[3]
+    dwellSum_ms = statistics.dwellSum_ms
+    dwellMaximum_ms = statistics.dwellMaximum_ms
+    dwellCount = statistics.dwellCount
+    spendSum_micros = statistics.spendSum_micros
+    spendCount = statistics.spendCount
+    first_ms = statistics.first_ms
+    last_ms = statistics.last_ms
+  }
+
+  /// Of a group of which every behavior is kept, newest first: what `Statistics.add` counts, of too few to saturate.
+  @inline(__always)
+  fileprivate init(_ group: UInt32, _ kept: UnsafePointer<Behavior>, _ count: Int, _ rules: FoldRules) {
+    self.group = group
+    events = UInt64(truncatingIfNeeded: count)
+    // Sixteen bits for each category.
+    var counts: UInt64 = 0
+    for index in 0..<count {
+      counts &+= 1 &<< (UInt64(rules.category(of: kept[index].type) & 3) &* 16)
+      let dwell_ms = kept[index].dwell_ms
+      dwellSum_ms &+= UInt64(dwell_ms)
+      dwellMaximum_ms = max(dwellMaximum_ms, dwell_ms)
+      dwellCount &+= dwell_ms == 0 ? 0 : 1
+      spendSum_micros &+= kept[index].spend_micros
+      spendCount &+= kept[index].spend_micros == 0 ? 0 : 1
     }
-    var group = GroupSequence.Group()
-    group.group = candidate.group
-    group.events = statistics.pointee.events
-    group.strong = statistics.pointee.counts[0]
-    group.weak = statistics.pointee.counts[1]
-    group.negative = statistics.pointee.counts[2]
-    group.payment = statistics.pointee.counts[3]
-    group.dwellSum_ms = statistics.pointee.dwellSum_ms
-    group.dwellMaximum_ms = statistics.pointee.dwellMaximum_ms
-    group.dwellCount = statistics.pointee.dwellCount
-    group.spendSum_micros = statistics.pointee.spendSum_micros
-    group.spendCount = statistics.pointee.spendCount
-    group.first_ms = statistics.pointee.first_ms
-    group.last_ms = statistics.pointee.last_ms
-    sequence.groups.append(group)
-    for length in configuration.windows_days {
-      sequence.windows.append(statistics.pointee.events(inLast: length, daysUpTo: day))
-    }
-    for index in 0..<min(read.count, behaviors) { sequence.behaviors.append(kept[index]) }
-    sequence.rowSplits.append(sequence.behaviors.count)
+    strong = counts & 0xffff
+    weak = counts &>> 16 & 0xffff
+    negative = counts &>> 32 & 0xffff
+    payment = counts &>> 48
+    first_ms = kept[count &- 1].time_ms
+    last_ms = kept[0].time_ms
   }
 }

@@ -75,7 +75,7 @@ enum GroupBlock {
     var signs = last_ms
     for index in 0..<count {
       if index > 0 {
-        let step = Int64(truncatingIfNeeded: reader.varint())
+        let step = Int64(truncatingIfNeeded: reader.quickVarint())
         time &-= step
         signs |= step | time
       }
@@ -84,21 +84,21 @@ enum GroupBlock {
       kept[index].group = group
     }
     guard Behavior.times_ms.contains(last_ms), time >= Behavior.times_ms.lowerBound, signs >= 0 else { return false }
-    for index in 0..<count { kept[index].shop = reader.varint() }
+    for index in 0..<count { kept[index].shop = reader.quickVarint() }
     for index in 0..<count {
-      let typeAndFlags = reader.varint()
+      let typeAndFlags = reader.quickVarint()
       let type = UInt8(truncatingIfNeeded: typeAndFlags &>> 3)
       guard typeAndFlags &>> 11 == 0, rules.category(of: type) != FoldRules.unknown else { return false }
       kept[index].type = type
       kept[index].tag = UInt32(truncatingIfNeeded: typeAndFlags & 7)
     }
     for index in 0..<count where kept[index].tag & 1 != 0 {
-      let dwell = reader.varint()
+      let dwell = reader.quickVarint()
       guard dwell <= UInt64(UInt32.max) else { return false }
       kept[index].dwell_ms = UInt32(truncatingIfNeeded: dwell)
     }
-    for index in 0..<count where kept[index].tag & 2 != 0 { kept[index].spend_micros = unzigzag(reader.varint()) }
-    for index in 0..<count where kept[index].tag & 4 != 0 { kept[index].item = reader.varint() }
+    for index in 0..<count where kept[index].tag & 2 != 0 { kept[index].spend_micros = unzigzag(reader.quickVarint()) }
+    for index in 0..<count where kept[index].tag & 4 != 0 { kept[index].item = reader.quickVarint() }
     return !reader.failed
   }
 
@@ -122,22 +122,22 @@ enum GroupBlock {
     _ reader: inout ByteReader, last_ms: Int64, _ statistics: UnsafeMutablePointer<Statistics>
   ) -> Bool {
     statistics.pointee.reset()
-    for index in 0..<4 { statistics.pointee.counts[index] = reader.varint() }
-    statistics.pointee.dwellSum_ms = reader.varint()
-    let dwellMaximum = reader.varint()
+    for index in 0..<4 { statistics.pointee.counts[index] = reader.quickVarint() }
+    statistics.pointee.dwellSum_ms = reader.quickVarint()
+    let dwellMaximum = reader.quickVarint()
     statistics.pointee.dwellMaximum_ms = UInt32(truncatingIfNeeded: dwellMaximum)
-    statistics.pointee.dwellCount = reader.varint()
-    statistics.pointee.spendSum_micros = unzigzag(reader.varint())
-    statistics.pointee.spendCount = reader.varint()
-    let span = reader.varint()
+    statistics.pointee.dwellCount = reader.quickVarint()
+    statistics.pointee.spendSum_micros = unzigzag(reader.quickVarint())
+    statistics.pointee.spendCount = reader.quickVarint()
+    let span = reader.quickVarint()
     statistics.pointee.last_ms = last_ms
     statistics.pointee.first_ms = last_ms &- Int64(truncatingIfNeeded: span)
-    let mask = reader.varint()
+    let mask = reader.quickVarint()
     guard dwellMaximum <= UInt64(UInt32.max), mask <= UInt64(UInt32.max), span < UInt64(bitPattern: last_ms) else {
       return false
     }
     for index in 0..<32 where mask & (1 &<< UInt64(index)) != 0 {
-      let events = reader.varint()
+      let events = reader.quickVarint()
       guard events > 0, events <= UInt64(UInt32.max) else { return false }
       statistics.pointee.days[index] = UInt32(truncatingIfNeeded: events)
     }
