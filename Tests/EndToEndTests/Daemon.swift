@@ -15,21 +15,23 @@ final class Daemon {
     _ arguments: [String], environment: [String: String] = [:], _ location: SourceLocation = #_sourceLocation
   ) throws {
     let command = try Interestd.start(arguments + ["--http", "127.0.0.1:0"], environment: environment)
-    let found = eventually { !command.isRunning || Self.address("http", in: command.error) != nil }
-    guard found, let address = Self.address("http", in: command.error) else {
+    let found = eventually { !command.isRunning || Self.address(in: command.error) != nil }
+    guard found, let address = Self.address(in: command.error) else {
       command.kill()
       throw Command.Failure(description: "'\(command.line)' does not listen: \(try command.wait())")
     }
     self.command = command
     self.address = address
-    grpc = Self.address("grpc", in: command.error) ?? "off"
+    grpc = Self.address(of: "grpc", in: command.error) ?? "off"
   }
 
   /// `run` of a data set on a topic. The group notices a member that was killed after 2 s.
   ///
-  /// - Parameter properties: librdkafka's, in YAML.
+  /// - Parameters:
+  ///   - flags: More of them.
+  ///   - properties: librdkafka's, in YAML.
   convenience init(
-    _ data: DataSet, _ topic: Topic, state: String, environment: [String: String] = [:],
+    _ data: DataSet, _ topic: Topic, state: String, environment: [String: String] = [:], flags: [String] = [],
     properties: String = "session.timeout.ms: 2000, heartbeat.interval.ms: 300"
   ) throws {
     let catalog = try String(contentsOfFile: data.configuration, encoding: .utf8)
@@ -37,13 +39,20 @@ final class Daemon {
     try (catalog + "\nkafka: {properties: {\(properties)}}\n").write(
       toFile: configuration, atomically: true, encoding: .utf8)
     try self.init(
-      ["run", "--config", configuration, "--cluster-map", data.clusterMap, "--state", state] + topic.flags,
+      ["run", "--config", configuration, "--cluster-map", data.clusterMap, "--state", state] + topic.flags + flags,
       environment: environment)
   }
 
-  private static func address(_ protocol: String, in log: String) -> String? {
+  private static func address(of protocolName: String = "http", in log: String) -> String? {
     log.split(separator: "\n").first { $0.contains("message=listening") }?
-      .split(separator: " ").first { $0.hasPrefix("\(`protocol`)=") }.map { String($0.dropFirst(`protocol`.count + 1)) }
+      .split(separator: " ").first { $0.hasPrefix("\(protocolName)=") }
+      .map { String($0.dropFirst(protocolName.count + 1)) }
+  }
+
+  /// The port of `grpc` or `resp`, where it listens for them.
+  func port(of protocolName: String) throws -> String {
+    let address = try #require(Self.address(of: protocolName, in: command.error))
+    return try #require(address.split(separator: ":").last.map(String.init))
   }
 
   var url: String { "http://\(address)" }
