@@ -1,7 +1,8 @@
 /// Every key there is, in the order in which a configuration is printed. Defaults stand in `DaemonConfiguration`.
 enum Schema {
   static let sections: [Section] = [
-    top, state, buffer, memory, lookup, ingest, duplicates, kafka, deadLetters, tls, auth, http, grpc, resp, forward, log,
+    top, state, buffer, memory, lookup, ingest, duplicates, kafka, deadLetters, tls, auth, http, grpc, resp, forward,
+    log,
   ]
 
   static let keys: [Key] = sections.flatMap(\.keys)

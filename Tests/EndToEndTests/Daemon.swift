@@ -7,6 +7,8 @@ final class Daemon {
   let command: Command
   /// `host:port` of HTTP.
   let address: String
+  /// `host:port` of gRPC, or `off`.
+  let grpc: String
 
   /// Starts it on a free port, and returns when it listens.
   init(
@@ -20,6 +22,7 @@ final class Daemon {
     }
     self.command = command
     self.address = address
+    grpc = Self.address(of: "grpc", in: command.error) ?? "off"
   }
 
   /// `run` of a data set on a topic. The group notices a member that was killed after 2 s.

@@ -104,7 +104,7 @@ private final class Echo: RESPHandler {
     }
   }
 
-  override func info() -> [RESPInfoSection] { [RESPInfoSection("Server", [("a", "b")])] }
+  override func info(for access: RESPAccess) -> [RESPInfoSection] { [RESPInfoSection("Server", [("a", "b")])] }
 }
 
 /// On one line.
