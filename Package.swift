@@ -82,7 +82,8 @@ let modules: [Target] = [
   module(
     "Benchmarks",
     [
-      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Synth", "Telemetry",
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Serving", "Ingest", "Synth",
+      "Telemetry",
     ]),
 ]
 
@@ -106,6 +107,9 @@ let testTargets: [Target] = [
   tests("ModelTests", ["Bytes", "InterestModel", "InterestCodec"]),
   tests("CodecTests", ["InterestModel", "InterestCodec"]),
   tests("StoreTests", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
+  tests(
+    "ServingTests",
+    ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Network", "HTTP", "Serving"]),
   tests("InputsTests", ["Inputs"]),
   tests("RocksDBTests", ["RocksDB"]),
   tests("KafkaTests", ["Bytes", "Kafka", "Threads"]),
@@ -139,6 +143,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("FuzzState", ["Bytes", "InterestModel", "InterestCodec"]),
   fuzzTarget("FuzzKeys", ["InterestModel", "InterestStore"]),
   fuzzTarget("FuzzHTTP", ["Bytes", "Network", "HTTP"]),
+  fuzzTarget("FuzzGRPC", ["Bytes", "Network", "GRPC"]),
   fuzzTarget("FuzzRESP", ["Bytes", "Network", "RESP"]),
   fuzzTarget("FuzzDuplicateIDs", ["Bytes", "Ingest"]),
 ]

@@ -11,6 +11,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var state = State()
   public var buffer = Buffer()
   public var memory = Memory()
+  public var lookup = Lookup()
   public var ingest = Ingest()
   public var duplicates = Duplicates()
   public var kafka = Kafka()
@@ -45,6 +46,13 @@ public struct DaemonConfiguration: Equatable, Sendable {
 
   public struct Memory: Equatable, Sendable {
     public var blockCache_bytes = 128 << 20
+    public init() {}
+  }
+
+  public struct Lookup: Equatable, Sendable {
+    /// 0: no answers are kept. See `servingCache_bytes`.
+    public var cache_bytes = Lookup.defaultCache_bytes
+    public static var defaultCache_bytes: Int { 224 << 20 }
     public init() {}
   }
 
@@ -168,6 +176,11 @@ public struct DaemonConfiguration: Equatable, Sendable {
 extension DaemonConfiguration {
   /// The dead letters' topic that goes with `kafka.topic`.
   public var deadLetterTopic: String { deadLetters.topic.isEmpty ? "\(kafka.topic).dead" : deadLetters.topic }
+
+  /// What `serve` keeps of ready answers: it has no fold buffers, and where nothing else is asked for, more room.
+  public var servingCache_bytes: Int {
+    lookup.cache_bytes == Lookup.defaultCache_bytes ? 256 << 20 : lookup.cache_bytes
+  }
 
   /// What states are folded and read by. Of a tree that `validate()` accepts.
   public var stateConfiguration: StateConfiguration {

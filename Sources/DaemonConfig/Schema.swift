@@ -1,7 +1,8 @@
 /// Every key there is, in the order in which a configuration is printed. Defaults stand in `DaemonConfiguration`.
 enum Schema {
   static let sections: [Section] = [
-    top, state, buffer, memory, ingest, duplicates, kafka, deadLetters, tls, auth, http, grpc, resp, forward, log,
+    top, state, buffer, memory, lookup, ingest, duplicates, kafka, deadLetters, tls, auth, http, grpc, resp, forward,
+    log,
   ]
 
   static let keys: [Key] = sections.flatMap(\.keys)
@@ -62,6 +63,17 @@ enum Schema {
       Key(
         "memory.block_cache_bytes", \.memory.blockCache_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
         "RocksDB's cache of blocks, shared by everything that reads states.")
+    ])
+
+  private static let lookup = Section(
+    "lookup", "How lookups are answered, whatever protocol they come by.",
+    [
+      Key(
+        "lookup.cache_bytes", \.lookup.cache_bytes, .integer(0...(1 << 40), "of bytes"),
+        """
+        Memory for answers that are ready to be sent again while nothing of their user has changed. 0: none are kept. Not set, \
+        interestd serve takes 268435456. Flag: --cache-mb.
+        """)
     ])
 
   private static let ingest = Section(

@@ -177,7 +177,7 @@ extension GRPCConnection {
     guard !call.isCounted else { return }
     call.isCounted = true
     let method = call.header.method.map { server.methods.entries[$0].counter }
-    server.counters.count(method, status, now_ns - min(call.began_ns, now_ns))
+    server.counters.count(method, status, MonotonicClock.now_ns - call.began_ns)
   }
 
   /// The stream is gone: whoever works for the call is told, and its memory is free.

@@ -27,7 +27,7 @@ extension RESPConnection {
   }
 
   func respondToInfo(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
-    var sections = server.handler.info()
+    var sections = server.handler.info(for: session.access)
     let all = command.count == 1 || ["all", "default", "everything"].contains { command.matches(1, $0) }
     if !all {
       sections = sections.filter { section in

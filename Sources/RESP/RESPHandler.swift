@@ -39,8 +39,10 @@ open class RESPHandler {
     user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
   ) -> RESPAccess? { nil }
 
-  /// More sections of INFO, in order, each with lines of a name and a value.
-  open func info() -> [RESPInfoSection] { [] }
+  /// The sections of INFO, in order, each with lines of a name and a value.
+  ///
+  /// - Parameter access: Of the connection that asks.
+  open func info(for access: RESPAccess) -> [RESPInfoSection] { [] }
 }
 
 /// A part of INFO's text.

@@ -70,6 +70,7 @@ final class DaemonMetrics: Sendable {
     writeRESP(&writer)
     grpc.value?.write(to: &writer)
     security.write(to: &writer)
+    if let cache = service.cache { writeCache(&writer, cache.figures) }
     guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
@@ -94,6 +95,18 @@ final class DaemonMetrics: Sendable {
     writer.counter("interestd_resp_connections_accepted_total", "RESP connections accepted.", network.accepted)
     writer.counter("interestd_resp_received_bytes_total", "Bytes received over RESP.", network.received_bytes)
     writer.counter("interestd_resp_sent_bytes_total", "Bytes sent over RESP.", network.sent_bytes)
+  }
+
+  private func writeCache(_ writer: inout MetricsWriter, _ figures: AnswerCache.Figures) {
+    writer.counter("interestd_answer_cache_hits_total", "Lookups answered from ready answers.", figures.hits)
+    writer.counter("interestd_answer_cache_misses_total", "Lookups that had to be made.", figures.misses)
+    writer.counter(
+      "interestd_answer_cache_stale_total", "Misses whose ready answer was there and did not hold any more.",
+      figures.stale)
+    writer.counter(
+      "interestd_answer_cache_evictions_total", "Ready answers given up for want of room.", figures.evictions)
+    writer.gauge("interestd_answer_cache_answers", "Ready answers.", Double(figures.answers))
+    writer.gauge("interestd_answer_cache_bytes", "Memory of ready answers.", Double(figures.bytes))
   }
 
   private func writeState(_ writer: inout MetricsWriter, _ backend: LookupService.Backend) {

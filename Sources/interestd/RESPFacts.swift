@@ -21,20 +21,33 @@ final class RESPFacts: @unchecked Sendable {  // `listening` is guarded by `mute
   /// The connections' and bytes' counters, once there are some.
   var network: NetworkCounters.Values? { mutex.withLock { listening }?.values() }
 
-  func sections(_ service: LookupService) -> [RESPInfoSection] {
-    let network = self.network
-    let uptime_s = (MonotonicClock.now_ns - started_ns) / 1_000_000_000
-    return [
+  /// What clients decide by on connecting.
+  func greeting(_ service: LookupService) -> [RESPInfoSection] {
+    [
       RESPInfoSection(
         "Server",
         [
           ("redis_version", Self.redisVersion), ("redis_mode", "standalone"), ("interestd_version", Version.number),
-          ("interestd_commit", Version.commit), ("process_id", "\(getpid())"),
-          ("tcp_port", "\(mutex.withLock { listening }?.port ?? 0)"), ("uptime_in_seconds", "\(uptime_s)"),
+          ("interestd_commit", Version.commit), ("tcp_port", "\(mutex.withLock { listening }?.port ?? 0)"),
+        ]),
+      RESPInfoSection("Persistence", [("loading", service.backend == nil ? "1" : "0")]),
+      RESPInfoSection("Replication", [("role", "master"), ("connected_slaves", "0")]),
+    ]
+  }
+
+  /// How the instance fares: for administrators.
+  func work(_ service: LookupService) -> [RESPInfoSection] {
+    let network = self.network
+    return [
+      RESPInfoSection(
+        "Process",
+        [
+          ("process_id", "\(getpid())"),
+          ("uptime_in_seconds", "\((MonotonicClock.now_ns - started_ns) / 1_000_000_000)"),
+          ("used_memory_rss", "\(DaemonMetrics.resident_bytes ?? 0)"), ("used_cpu", Self.seconds(CPUClock.process_ns)),
+          ("ready", service.missing == nil ? "1" : "0"), ("missing", service.missing ?? ""),
         ]),
       RESPInfoSection("Clients", [("connected_clients", "\(network?.open ?? 0)")]),
-      RESPInfoSection("Memory", [("used_memory_rss", "\(DaemonMetrics.resident_bytes ?? 0)")]),
-      RESPInfoSection("Persistence", [("loading", service.backend == nil ? "1" : "0")]),
       RESPInfoSection(
         "Stats",
         [
@@ -43,10 +56,6 @@ final class RESPFacts: @unchecked Sendable {  // `listening` is guarded by `mute
           ("total_net_input_bytes", "\(network?.received_bytes ?? 0)"),
           ("total_net_output_bytes", "\(network?.sent_bytes ?? 0)"),
         ]),
-      RESPInfoSection("Replication", [("role", "master"), ("connected_slaves", "0")]),
-      RESPInfoSection("CPU", [("used_cpu", Self.seconds(CPUClock.process_ns))]),
-      RESPInfoSection(
-        "Interestd", [("ready", service.missing == nil ? "1" : "0"), ("missing", service.missing ?? "")]),
     ]
   }
 

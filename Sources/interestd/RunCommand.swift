@@ -26,7 +26,8 @@ struct RunCommand {
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
     let security = try Security(configuration, log)
-    let service = LookupService(version: Version.number, peers: security.peers)
+    let service = LookupService(
+      version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers)
     let endpoint = try Endpoint(configuration, service, security, log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
     if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }

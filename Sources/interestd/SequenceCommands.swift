@@ -60,7 +60,10 @@ final class SequenceCommands: RESPHandler {
 
   override func started(_ dialer: Dialer) { lookups.started(dialer) }
 
-  override func info() -> [RESPInfoSection] { facts.sections(lookups.service) }
+  override func info(for access: RESPAccess) -> [RESPInfoSection] {
+    let greeting = facts.greeting(lookups.service)
+    return access == .admin ? greeting + facts.work(lookups.service) : greeting
+  }
 
   override func respond(
     to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply

@@ -1,7 +1,6 @@
 import CommandLineArguments
 import DaemonConfig
 import Foundation
-import Ingest
 import InterestCodec
 import InterestStore
 import Network
@@ -28,7 +27,8 @@ struct ServeCommand {
     try configuration.apply(arguments)
     let log = configuration.makeLog()
     let security = try Security(configuration, log)
-    let service = LookupService(version: Version.number, peers: security.peers)
+    let service = LookupService(
+      version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers)
     let endpoint = try Endpoint(configuration, service, security, log)
     let store = try InterestStore.open(
       serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")

@@ -36,6 +36,9 @@ extension DaemonConfiguration {
     http.listen = given("http") ?? http.listen
     resp.listen = given("resp") ?? resp.listen
     grpc.listen = given("grpc") ?? grpc.listen
+    if arguments.command.options.contains(where: { $0.name == "cache-mb" }), let size = arguments.integer("cache-mb") {
+      lookup.cache_bytes = size << 20
+    }
     try validate()
     try validateKafkaProperties()
     try require(needs)

@@ -34,6 +34,7 @@ final class HTTP2Client {
     }
   }
 
+  private let sendsNothing: Bool
   private var session: OpaquePointer?
   private var bodies: [Int32: Body] = [:]
   private(set) var answers: [Int32: Answer] = [:]
@@ -48,8 +49,11 @@ final class HTTP2Client {
     init(_ bytes: [UInt8], ends: Bool) { (self.bytes, self.ends) = (bytes, ends) }
   }
 
-  /// - Parameter window: The streams' initial window; nil: the protocol's.
-  init(window: UInt32? = nil, answersPings: Bool = true) {
+  /// - Parameters:
+  ///   - window: The streams' initial window; nil: the protocol's.
+  ///   - sendsNothing: Whether a test sends bytes of its own instead.
+  init(window: UInt32? = nil, answersPings: Bool = true, sendsNothing: Bool = false) {
+    self.sendsNothing = sendsNothing
     var callbacks: OpaquePointer?
     nghttp2_session_callbacks_new(&callbacks)
     Self.setCallbacks(callbacks)
@@ -169,8 +173,15 @@ final class HTTP2Client {
 
   func sendSettings() { nghttp2_submit_settings(session, 0, nil, 0) }
 
+  func setWindow(_ size: UInt32) {
+    let entry = nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue), value: size)
+    nghttp2_submit_settings(session, 0, [entry], 1)
+    nghttp2_session_set_local_window_size(session, 0, 0, 1 << 30)
+  }
+
   /// What is to be sent now.
   func output() -> [UInt8] {
+    if sendsNothing { return [] }
     var all: [UInt8] = []
     var piece: UnsafePointer<UInt8>?
     while true {
@@ -182,7 +193,7 @@ final class HTTP2Client {
 
   /// False where the server broke the protocol.
   func input(_ bytes: [UInt8]) -> Bool {
-    bytes.isEmpty || nghttp2_session_mem_recv(session, bytes, bytes.count) == bytes.count
+    bytes.isEmpty || sendsNothing || nghttp2_session_mem_recv(session, bytes, bytes.count) == bytes.count
   }
 
   private func copy(_ bytes: [UInt8]) -> UnsafeMutablePointer<UInt8> {

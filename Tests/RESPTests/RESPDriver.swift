@@ -33,7 +33,8 @@ struct RESPDriver: ~Copyable {
       (isPartial, isDeferred) = (reception.verdict == .partial, reception.verdict == .deferred)
       switch reception.verdict {
       case .close: isClosed = true
-      case .partial, .deferred, .more: return
+      case .more: continue
+      case .partial, .deferred: return
       case .complete: if pending.isEmpty { return }
       }
     }
@@ -101,15 +102,13 @@ final class KeyHandler: RESPHandler {
 
   override var initialAccess: RESPAccess { password == nil ? .admin : .none }
 
-  override func access(
-    user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
-  ) -> RESPAccess? {
+  override func access(user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer) -> RESPAccess? {
     guard user.elementsEqual("default".utf8) else { return nil }
     guard let expected = self.password else { return .admin }
     return password.elementsEqual(expected) ? .read : nil
   }
 
-  override func info() -> [RESPInfoSection] {
+  override func info(for access: RESPAccess) -> [RESPInfoSection] {
     [RESPInfoSection("Server", [("redis_version", "7.0.0")]), RESPInfoSection("Stats", [("total", "5")])]
   }
 }
