@@ -21,8 +21,9 @@ public struct Settings: Sendable, Equatable {
   public var level0StopFiles = 100
   public var levelBase_bytes = 512 << 20
   public var targetFile_bytes = 64 << 20
-  /// Sizes the levels from the last one up, which bounds the space lost to overlaid values.
-  public var dynamicLevels = false
+  /// Sizes the levels from the last one up: files are folded from level 0 right into the last one while it is alone, which halves what is
+  /// written, and bounds the space lost to overlaid values.
+  public var dynamicLevels = true
 
   /// Uncompressed.
   public var block_bytes = 16 << 10
