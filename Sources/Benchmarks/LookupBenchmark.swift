@@ -26,7 +26,7 @@ public struct LookupFigures: Sendable {
 /// Lookups in this process, as the loops of all protocols make them, without a network.
 public struct LookupBenchmark {
   private let store: InterestStore
-  private let users: [[UInt8]]
+  private let users: UserList
   private let query: SequenceQuery
   private let form: AnswerForm
   private let duration_ns: UInt64
@@ -35,34 +35,13 @@ public struct LookupBenchmark {
   ///   - users: Those that are looked up, in no order.
   ///   - duration_s: Of each measurement.
   public init(
-    _ store: InterestStore, users: [[UInt8]], _ query: SequenceQuery, _ form: AnswerForm, duration_s: Double
+    _ store: InterestStore, users: UserList, _ query: SequenceQuery, _ form: AnswerForm, duration_s: Double
   ) {
     self.store = store
     self.users = users
     self.query = query
     self.form = form
     duration_ns = UInt64(duration_s * 1e9)
-  }
-
-  /// The users of the synthetic workload.
-  public static func synthetic(_ count: Int) -> [[UInt8]] {
-    (0..<count).map { index in
-      let number = String(index)
-      return Array((String(repeating: "0", count: max(12 - number.count, 0)) + number).utf8)
-    }
-  }
-
-  /// At most so many of the users in a state.
-  public static func stored(_ store: InterestStore, limit: Int) throws -> [[UInt8]] {
-    struct Enough: Error {}
-    var users: [[UInt8]] = []
-    do {
-      try store.generation.forEachUser { user, _ in
-        users.append(Array(user))
-        if users.count >= limit { throw Enough() }
-      }
-    } catch is Enough {}
-    return users
   }
 
   /// - Parameter cache_bytes: For ready answers, of which there is one for every user then; 0: every answer is made anew.
@@ -72,7 +51,7 @@ public struct LookupBenchmark {
     let lookups = Lookups(service)
     var output = ByteBuffer(capacity: 1 << 16)
     // Once over all, so that neither blocks nor answers are read for the first time.
-    for user in users { try look(user, lookups, &output) }
+    for user in 0..<users.count { try look(user, lookups, &output) }
     let histogram = LatencyHistogram()
     var figures = LookupFigures(latency: histogram.snapshot)
     var random: UInt64 = 0x9E37_79B9_7F4A_7C15
@@ -84,7 +63,7 @@ public struct LookupBenchmark {
       random ^= random &<< 13
       random ^= random &>> 7
       random ^= random &<< 17
-      try look(users[Int(random.multipliedFullWidth(by: UInt64(users.count)).high)], lookups, &output)
+      try look(Int(random.multipliedFullWidth(by: UInt64(users.count)).high), lookups, &output)
       let end_ns = MonotonicClock.now_ns
       histogram.record(end_ns - now_ns)
       now_ns = end_ns
@@ -98,10 +77,36 @@ public struct LookupBenchmark {
   }
 
   @inline(__always)
-  private func look(_ user: [UInt8], _ lookups: Lookups, _ output: inout ByteBuffer) throws {
+  private func look(_ user: Int, _ lookups: Lookups, _ output: inout ByteBuffer) throws(LookupError) {
     output.clear()
-    try user.span.bytes.withUnsafeBytes { (user) throws(LookupError) in
-      _ = try lookups.sequence(of: user, query, form, into: &output)
+    _ = try lookups.sequence(of: users[user], query, form, into: &output)
+  }
+}
+
+/// Users to look up, one behind the other in memory.
+public final class UserList {
+  private var ids = ByteStrings()
+
+  /// The users of the synthetic workload.
+  public init(synthetic count: Int) {
+    for index in 0..<count {
+      let number = String(index)
+      ids.append(String(repeating: "0", count: max(12 - number.count, 0)) + number)
     }
   }
+
+  /// At most so many of the users in a state.
+  public init(_ store: InterestStore, limit: Int) throws {
+    struct Enough: Error {}
+    do {
+      try store.generation.forEachUser { user, _ in
+        ids.append(user)
+        if ids.count >= limit { throw Enough() }
+      }
+    } catch is Enough {}
+  }
+
+  public var count: Int { ids.count }
+
+  public subscript(index: Int) -> UnsafeRawBufferPointer { ids[index] }
 }

@@ -10,6 +10,8 @@ public final class ReadScratch {
   private var keyBytes = ByteBuffer()
   /// The state of the buffers' runs, where it is folded with others.
   private var runState = ByteBuffer(capacity: 1 << 14)
+  /// Whether a proof is wanted of each state that is read.
+  public var wantsProof = false
   /// By which the last state that was read can be known to be the user's still; nil: it cannot.
   public fileprivate(set) var proof: AnswerProof?
 
@@ -76,7 +78,7 @@ extension Generation {
     of user: UnsafeRawBufferPointer, in partitions: Range<UInt16>, _ scratch: ReadScratch,
     _ body: (UnsafeRawBufferPointer?) -> Result
   ) throws(StoreError) -> Result {
-    scratch.proof = changes.proof(for: user)
+    scratch.proof = scratch.wantsProof ? changes.proof(for: user) : nil
     let view = views.acquire()
     defer { views.release(view) }
     do {

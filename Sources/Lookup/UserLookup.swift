@@ -13,15 +13,18 @@ public struct UserLookup: ~Copyable {
   private var reader: SequenceReader
   private var sequence = GroupSequence()
 
-  /// - Parameter partitions: Where nobody fills the store: those that were its instance's last. What it has of others is what they were
-  ///   when they were given up. Nil: lookups are asked for what is here only.
-  public init(_ store: InterestStore, ownedAtLast partitions: [UInt16]? = nil) {
+  /// - Parameters:
+  ///   - partitions: Where nobody fills the store: those that were its instance's last. What it has of others is what they were
+  ///     when they were given up. Nil: lookups are asked for what is here only.
+  ///   - wantsProof: Whether `proof` is asked for.
+  public init(_ store: InterestStore, ownedAtLast partitions: [UInt16]? = nil, wantsProof: Bool = false) {
     self.store = store
     owned = partitions.map { Set($0) }
     let generation = store.generation
     json = SequenceJSONWriter(configuration: generation.configuration)
     protobuf = SequenceProtobufWriter(configuration: generation.configuration)
     scratch = ReadScratch(rules: generation.rules)
+    scratch.wantsProof = wantsProof
     reader = SequenceReader(configuration: generation.configuration, rules: generation.rules)
   }
 

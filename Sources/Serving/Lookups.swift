@@ -38,9 +38,9 @@ public final class Lookups {
     var shopGroups: ContiguousArray<UInt32> = []
     var wantedGroups: ContiguousArray<UInt32> = []
 
-    init(_ backend: LookupService.Backend) {
+    init(_ backend: LookupService.Backend, wantsProof: Bool) {
       self.backend = backend
-      lookup = UserLookup(backend.store, ownedAtLast: backend.ownedAtLast)
+      lookup = UserLookup(backend.store, ownedAtLast: backend.ownedAtLast, wantsProof: wantsProof)
     }
   }
 
@@ -118,7 +118,7 @@ public final class Lookups {
     guard let backend = service.backend else {
       throw LookupError(.unavailable, "starting: there is no state to look into yet", retryAfter_s: 1)
     }
-    let opened = Opened(backend)
+    let opened = Opened(backend, wantsProof: service.cache != nil)
     self.opened = opened
     return opened
   }

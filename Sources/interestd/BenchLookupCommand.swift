@@ -23,8 +23,8 @@ struct BenchLookupCommand {
     var result = CommandResult()
     if let path = arguments.text("state") {
       let store = try InterestStore.open(serving: path, holder: "interestd bench lookup")
-      let users = try LookupBenchmark.stored(store, limit: Self.storedUsers)
-      if users.isEmpty { throw SetupError("there is no user in the state in \(path)") }
+      let users = try UserList(store, limit: Self.storedUsers)
+      if users.count == 0 { throw SetupError("there is no user in the state in \(path)") }
       try measure("state", store, users, &result)
     } else {
       let directory = try WorkDirectory(in: arguments.text("directory"))
@@ -52,7 +52,7 @@ struct BenchLookupCommand {
     let store = try InterestStore.open(
       writing: directory.path + "/state", identity: identity, limits: configuration.storeLimits,
       holder: "interestd bench lookup")
-    let users = LookupBenchmark.synthetic(options.users)
+    let users = UserList(synthetic: options.users)
     result.add("users", "users", .count(UInt64(users.count)))
     result.add("events", "behaviors", .count(UInt64(options.events)))
     var ingest = try MemoryIngest(
@@ -79,7 +79,7 @@ struct BenchLookupCommand {
 
   /// With every answer made anew, then with all of them ready.
   private func measure(
-    _ name: String, _ store: InterestStore, _ users: [[UInt8]], _ result: inout CommandResult
+    _ name: String, _ store: InterestStore, _ users: UserList, _ result: inout CommandResult
   ) throws {
     let query = try QueryParameters.query(
       groups: arguments.text("groups"), behaviors: arguments.text("behaviors"), order: arguments.text("order"),

@@ -156,6 +156,7 @@ struct AnswerCacheTests {
     let proof = try #require(
       try withBytes("u") { user -> AnswerProof? in
         let scratch = ReadScratch(rules: generation.rules)
+        scratch.wantsProof = true
         try generation.withState(of: user, in: 0..<1, scratch) { _ in }
         return scratch.proof
       })

@@ -14,7 +14,12 @@ struct Column<Element: BitwiseCopyable>: ~Copyable {
   /// Good until the next change.
   var elements: UnsafeBufferPointer<Element> { .init(start: base, count: count) }
 
+  /// Where they begin, to be changed in place; good until the next change of their number.
+  var first: UnsafeMutablePointer<Element> { base }
+
   mutating func clear() { count = 0 }
+
+  mutating func truncate(to size: Int) { count = min(count, size) }
 
   /// Room for `size` more; `commit` says how many were written.
   @inline(__always)
