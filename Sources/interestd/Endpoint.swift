@@ -18,6 +18,7 @@ struct Endpoint: Sendable {
   private let respServer: NetworkServer?
   private let grpc: GRPCEndpoint?
   private let service: LookupService
+  private let security: Security
 
   /// Requests under way may take so long after a stop.
   private static var grace_ms: Int { 2000 }
@@ -35,6 +36,7 @@ struct Endpoint: Sendable {
     }
     server = try NetworkServer(name: "http", limits: configuration.networkLimits, listeners: [listener])
     self.service = service
+    self.security = security
     isSecure = security.tls(of: "http") != nil
     self.metrics = metrics
     metrics.setNetwork(server.counters)
@@ -98,6 +100,7 @@ struct Endpoint: Sendable {
   var url: String { "\(isSecure ? "https" : "http")://\(server.addresses[0])" }
 
   func stop() {
+    defer { security.stop() }
     service.beginDraining()
     // Side by side: each may take all of the grace.
     let draining = respServer.map { server in Thread(name: "drain-resp") { server.drain(grace_ms: Self.grace_ms) } }

@@ -96,6 +96,7 @@ let program = Program(
       options: [
         .text("state", "DIR", help: "read this state directory, which nobody has open for writing"),
         .text("endpoint", "URL", help: "ask the daemon at this URL, as in http://127.0.0.1:8080"),
+        .text("token-file", "FILE", help: "show the endpoint the first token in this file"),
       ] + queryOptions + [json],
       oneOf: [["state", "endpoint"]],
       examples: [Example("interestd lookup 900 --state ./state --groups 10", "a user's ten newest groups")]),

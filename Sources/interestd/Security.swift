@@ -47,6 +47,10 @@ struct Security: Sendable {
   /// Reads every file again, at once.
   func reload() { watch.reload() }
 
+  /// Nothing is read again. To be called before the process ends: OpenSSL cleans up at its exit, and must not be in use then
+  /// (OPENSSL_cleanup(3)).
+  func stop() { watch.stop() }
+
   private func warn(_ log: Log) {
     for port in configuration.ports where port.allowRemote {
       guard let weakness = configuration.weakness(of: port) else { continue }
