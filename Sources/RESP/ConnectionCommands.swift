@@ -7,9 +7,12 @@ extension RESPConnection {
     case .client: respondToClient(command, &reply)
     case .command: respondToCommand(command, &reply)
     case .config: respondToConfig(command, &reply)
+    case .discard: discardTransaction(&reply)
     case .echo: reply.bulk(command[1])
+    case .exec: executeTransaction(&reply)
     case .hello: greet(command, &reply)
     case .info: respondToInfo(command, &reply)
+    case .multi: beginTransaction(&reply)
     case .ping:
       switch command.count {
       case 1: reply.status("PONG")
@@ -42,6 +45,7 @@ extension RESPConnection {
   }
 
   private func reset(_ reply: inout RESPReply) {
+    transaction.end()
     session.name = ""
     session.access = server.handler.initialAccess
     server.handler.opened(session)

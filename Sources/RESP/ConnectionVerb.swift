@@ -1,6 +1,7 @@
 /// The commands that concern the connection and not the data.
 enum ConnectionVerb: Int, CaseIterable {
-  case auth, client, command, config, echo, hello, info, ping, quit, readonly, readwrite, reset, select, time
+  case auth, client, command, config, discard, echo, exec, hello, info, multi, ping, quit, readonly, readwrite, reset,
+    select, time
 
   static let specs = allCases.map(\.spec)
 
@@ -10,9 +11,12 @@ enum ConnectionVerb: Int, CaseIterable {
     case .client: make("client", -2, "Names the connection, and tells of it.")
     case .command: make("command", -1, "Tells of the commands.", group: "server")
     case .config: make("config", -2, "Tells settings that Redis' clients ask for.", group: "server")
+    case .discard: make("discard", 1, "Forgets the commands since MULTI.", group: "transactions")
     case .echo: make("echo", 2, "Returns the given string.")
+    case .exec: make("exec", 1, "Answers the commands since MULTI.", group: "transactions")
     case .hello: make("hello", -1, "Handshakes with the server.", isForStrangers: true)
     case .info: make("info", -1, "Tells of the server and its work.", group: "server")
+    case .multi: make("multi", 1, "Collects commands until EXEC.", group: "transactions")
     case .ping: make("ping", -1, "Returns the server's liveliness response.")
     case .quit: make("quit", -1, "Closes the connection.", isForStrangers: true)
     case .readonly: make("readonly", 1, "Has no effect: there are reads only.")

@@ -12,10 +12,8 @@ enum ForeignCommands {
   static let absent: [(name: StaticString, reason: String)] = [
     ("cluster", "This instance has cluster support disabled"),
     ("asking", "This instance has cluster support disabled"),
-    ("multi", "each reply is of its own moment; send a pipeline without MULTI (redis-py: transaction=False)"),
-    ("exec", "there is no MULTI"),
-    ("discard", "there is no MULTI"),
-    ("watch", "there is no MULTI"),
+    ("watch", "nothing is written here that could be watched"),
+    ("unwatch", "nothing is written here that could be watched"),
     ("eval", "there are no scripts"),
     ("evalsha", "there are no scripts"),
     ("script", "there are no scripts"),

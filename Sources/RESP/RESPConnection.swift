@@ -9,6 +9,9 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   let server: RESPServer
   let session: RESPSession
   private var parser = RESPParser()
+  var transaction = RESPTransaction()
+  /// Of the transaction's commands.
+  private var queueParser = RESPParser()
   /// The reply that is owed.
   private var deferral: RESPDeferral?
 
@@ -26,6 +29,7 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
 
   override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
     server.handler.refresh(session)
+    session.active_ns = MonotonicClock.now_ns
     var answered = 0
     swap(&server.reply.bytes, &output)
     server.reply.version = session.version
@@ -38,6 +42,9 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   private func receive(_ input: UnsafeRawBufferPointer, _ answered: inout Int) -> Reception {
     var used = 0
     let full = server.reply.mark + RESPServer.batch_bytes
+    if transaction.phase == .executing, let reception = execute(until: full, consumed: 0, &answered) {
+      return reception
+    }
     while used < input.count, server.reply.mark < full {
       let isStranger = session.access == .none
       let rest = UnsafeRawBufferPointer(rebasing: input[used...])
@@ -49,13 +56,12 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
       case .command(let size):
         used += size
         answered += 1
-        respond(&server.reply)
-        if let deferral = server.reply.takeDeferral() {
-          self.deferral = deferral
-          deferral.owner = self
-          return Reception(consumed: used, .deferred)
-        }
+        respond(parser.command, &server.reply)
+        if takeDeferral() { return Reception(consumed: used, .deferred) }
         if server.reply.takeLast() { return Reception(consumed: used, .close) }
+        if transaction.phase == .executing, let reception = execute(until: full, consumed: used, &answered) {
+          return reception
+        }
       case .bad(let error):
         server.counters.addProtocolError()
         server.reply.error("ERR", "Protocol error: \(error.text(isStranger: isStranger))")
@@ -63,6 +69,28 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
       }
     }
     return Reception(consumed: used, .complete)
+  }
+
+  /// Answers what EXEC has to answer; nil when that is done.
+  private func execute(until full: Int, consumed: Int, _ answered: inout Int) -> Reception? {
+    while true {
+      if server.reply.mark >= full { return Reception(consumed: consumed, .more) }
+      guard transaction.next(&queueParser) else {
+        transaction.end()
+        return nil
+      }
+      answered += 1
+      respond(queueParser.command, &server.reply)
+      if takeDeferral() { return Reception(consumed: consumed, .deferred) }
+    }
+  }
+
+  /// Whether the reply comes later.
+  private func takeDeferral() -> Bool {
+    guard let deferral = server.reply.takeDeferral() else { return false }
+    self.deferral = deferral
+    deferral.owner = self
+    return true
   }
 
   override func requestExpired(_ output: inout ByteBuffer) {
@@ -98,36 +126,35 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     }
   }
 
-  /// Answers the command that the parser has.
-  private func respond(_ reply: inout RESPReply) {
-    guard let spec = server.find(parser.command[0]) else { return refuseUnknown(&reply) }
+  private func respond(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
+    guard let spec = server.find(command[0]) else { return refuseUnknown(command, &reply) }
     session.lastCommand = spec.name
-    guard spec.accepts(parser.command.count) else {
+    guard spec.accepts(command.count) else {
+      transaction.fail()
       return reply.error("ERR", "wrong number of arguments for '\(spec.name)' command")
     }
     guard session.access != .none || spec.isForStrangers else {
       return reply.error("NOAUTH", "Authentication required.")
     }
-    guard spec.isConnections else {
-      return server.handler.respond(to: spec.verb, parser.command, session, into: &reply)
-    }
-    guard let verb = ConnectionVerb(rawValue: spec.verb) else { return }
-    session.active_ns = MonotonicClock.now_ns
-    respond(to: verb, parser.command, &reply)
+    let verb = spec.isConnections ? ConnectionVerb(rawValue: spec.verb) : nil
+    if transaction.isQueuing, verb?.endsTransactions != true { return queue(spec, command, &reply) }
+    guard let verb else { return server.handler.respond(to: spec.verb, command, session, into: &reply) }
+    respond(to: verb, command, &reply)
   }
 
-  private func refuseUnknown(_ reply: inout RESPReply) {
+  private func refuseUnknown(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
     // A web page that makes a browser send here does not get its further lines read as commands.
-    if parser.command.matches(0, "POST") || parser.command.matches(0, "Host:") { return reply.close() }
+    if command.matches(0, "POST") || command.matches(0, "Host:") { return reply.close() }
     guard session.access != .none else { return reply.error("NOAUTH", "Authentication required.") }
-    if ForeignCommands.writes.contains(where: { parser.command.matches(0, $0) }) {
+    transaction.fail()
+    if ForeignCommands.writes.contains(where: { command.matches(0, $0) }) {
       return reply.error("READONLY", "nothing is written here: behaviors come from Kafka")
     }
-    if let (_, reason) = ForeignCommands.absent.first(where: { parser.command.matches(0, $0.name) }) {
-      return reply.error("ERR", "'\(parser.command.shown(0))' is not answered here: \(reason)")
+    if let (_, reason) = ForeignCommands.absent.first(where: { command.matches(0, $0.name) }) {
+      return reply.error("ERR", "'\(command.shown(0))' is not answered here: \(reason)")
     }
-    var message = "unknown command '\(parser.command.shown(0))', with args beginning with: "
-    for index in 1..<max(1, min(parser.command.count, 4)) { message += "'\(parser.command.shown(index))' " }
+    var message = "unknown command '\(command.shown(0))', with args beginning with: "
+    for index in 1..<max(1, min(command.count, 4)) { message += "'\(command.shown(index))' " }
     reply.error("ERR", message)
   }
 }

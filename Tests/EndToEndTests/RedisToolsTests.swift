@@ -69,7 +69,7 @@ struct RedisToolsTests {
       #expect(try cli(version, "--no-raw", "mget", "nobody", "nobody") == "1) (nil)\n2) (nil)")
       #expect(try cli(version, "hello").contains("interestd"))
       #expect(try cli(version, "info", "server").contains("redis_mode:standalone"))
-      #expect(try cli(version, "command", "count") == "21")
+      #expect(try cli(version, "command", "count") == "24")
       #expect(try cli(version, "command", "docs", "mget").contains("at most 1000 users"))
       #expect(try cli(version, "client", "list").contains("resp=\(version.dropFirst())"))
     }

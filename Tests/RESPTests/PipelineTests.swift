@@ -32,6 +32,23 @@ struct PipelineTests {
     server.stop()
   }
 
+  @Test("a transaction's replies come as the client takes them, and the next command's behind them")
+  func transaction() throws {
+    let socket = try RawSocket(port: server.addresses[0].port)
+    let count = 10_000
+    var bytes = Array("MULTI\r\n".utf8)
+    for index in 0..<count { bytes += command("GET", "\(index)").utf8 }
+    try socket.send(bytes + "EXEC\r\nGET \(count)\r\n".utf8)
+    let head = "+OK\r\n" + String(repeating: "+QUEUED\r\n", count: count) + "*\(count)\r\n"
+    var received: [UInt8] = []
+    while received.count < head.utf8.count { received += try socket.read() }
+    #expect(received.prefix(head.utf8.count).elementsEqual(head.utf8))
+    var expected = Expectation()
+    try expected.take(Array(received.dropFirst(head.utf8.count)))
+    while expected.next < count + 1 { try expected.take(socket.read()) }
+    server.stop()
+  }
+
   @Test("what was sent before the client ended its side is all answered")
   func halfClosed() throws {
     let socket = try RawSocket(port: server.addresses[0].port)

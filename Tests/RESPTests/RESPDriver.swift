@@ -33,8 +33,9 @@ struct RESPDriver: ~Copyable {
       (isPartial, isDeferred) = (reception.verdict == .partial, reception.verdict == .deferred)
       switch reception.verdict {
       case .close: isClosed = true
+      case .more: continue
       case .partial, .deferred: return
-      case .complete, .more: if pending.isEmpty { return }
+      case .complete: if pending.isEmpty { return }
       }
     }
   }

@@ -13,6 +13,8 @@ import time
 import unittest
 from pathlib import Path
 from typing import Any, List, Optional
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import numpy as np
 
@@ -44,6 +46,7 @@ class Daemon:
         self.log: List[str] = []
         self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr or []), daemon=True)
         self.reader.start()
+        self._await_ready()
 
     def _listening(self) -> "dict[str, int]":
         for line in self.process.stderr or []:
@@ -51,10 +54,17 @@ class Daemon:
                 return {name: int(port) for name, port in re.findall(r"(http|grpc|resp)=127\.0\.0\.1:(\d+)", line)}
         raise RuntimeError(f"interestd serve has ended with {self.process.wait()}")
 
-    def dump(self) -> "dict[str, Any]":
-        lines = subprocess.run([BINARY, "dump", "--state", self.state], check=True, capture_output=True).stdout
-        users = [json.loads(line) for line in lines.splitlines()]
-        return {user["user_id"]: user for user in users}
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with urlopen(f"http://127.0.0.1:{self.ports['http']}/readyz"):
+                    return
+            except HTTPError as error:
+                error.close()
+                if error.code != 503 or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -139,8 +149,6 @@ class DaemonTests(unittest.TestCase):
         return GRPCClient(f"127.0.0.1:{self.ports['grpc']}")
 
     def test_every_user_is_what_http_tells_by_resp_and_grpc(self) -> None:
-        from urllib.request import urlopen
-
         users = ["1062", "1879", "nobody", "1062"]
         with self.resp() as resp, self.grpc() as grpc_client:
             for client in (resp, grpc_client):
@@ -235,6 +243,21 @@ class DaemonTests(unittest.TestCase):
             self.assertEqual(len(replies), 100_000)
             self.assertEqual(set(replies[1::2]), {None})
             self.assertEqual(len(set(replies[0::2])), 1)
+            client.close()
+
+    def test_redis_py_pipelines_in_a_transaction_which_is_its_default(self) -> None:
+        for protocol in (2, 3):
+            client = self.redis(protocol)
+            value = client.get("1062")
+            with client.pipeline() as pipeline:
+                for _ in range(3000):
+                    pipeline.get("1062").get("nobody").exists("1062")
+                self.assertEqual(pipeline.execute(), [value, None, 1] * 3000)
+                pipeline.get("1062").set("1062", "x")
+                with self.assertRaises(Exception) as caught:
+                    pipeline.execute()
+                self.assertRegex(str(caught.exception), "Kafka")
+            self.assertEqual(client.get("1062"), value)
             client.close()
 
     def test_a_redis_py_pool_is_shared_by_threads(self) -> None:

@@ -58,7 +58,8 @@ private final class Exchange {
       switch reception.verdict {
       case .close: end = "closed"
       case .partial: end = "partial"
-      case .deferred, .more: fail("an answer is put off that was given at once")
+      case .more: continue
+      case .deferred: fail("an answer is put off that was given at once")
       case .complete:
         end = ""
         if pending.isEmpty { return }
@@ -87,7 +88,9 @@ private final class Echo: RESPHandler {
 
   override var initialAccess: RESPAccess { hasPassword ? .none : .admin }
 
-  override func access(user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer) -> RESPAccess? {
+  override func access(
+    user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
+  ) -> RESPAccess? {
     password.elementsEqual("pw".utf8) ? .read : nil
   }
 
