@@ -20,8 +20,9 @@ let systemLibraries: [Target] = [
   .systemLibrary(name: "CLinux"),
   .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
   .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-  .systemLibrary(name: "CNet", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+  .systemLibrary(name: "CNet", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev", "libssl-dev"])]),
   .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+  .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
   .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 ]
 
@@ -67,13 +68,22 @@ let modules: [Target] = [
       "Telemetry",
     ]),
   module("Network", ["Threads", "Bytes", "CNet"]),
-  module("HTTP", ["Threads", "Bytes", "Network", "CBeast"]),
+  module("HTTP", ["Threads", "Bytes", "Network", "CBeast", "CZlib"]),
+  module("RESP", ["Threads", "Bytes", "Network"]),
+  module("GRPC", ["Threads", "Bytes", "Network", "Telemetry", "CNghttp2", "CZlib"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
+  module(
+    "Serving",
+    [
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Network", "HTTP", "Routing",
+      "Telemetry",
+    ]),
   module("Synth", ["Bytes", "InterestModel", "InterestCodec"]),
   module(
     "Benchmarks",
     [
-      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Synth", "Telemetry",
+      "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Serving", "Ingest", "Synth",
+      "Telemetry",
     ]),
 ]
 
@@ -81,8 +91,8 @@ let executable: Target = .executableTarget(
   name: "interestd",
   dependencies: [
     "CBuild", "Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Ingest", "Inputs",
-    "Failpoints", "Kafka", "Network", "HTTP", "Routing", "Telemetry", "DaemonConfig", "CommandLineArguments", "Synth",
-    "Benchmarks",
+    "Failpoints", "Kafka", "Network", "HTTP", "GRPC", "RESP", "Routing", "Serving", "Telemetry", "DaemonConfig",
+    "CommandLineArguments", "Synth", "Benchmarks",
   ],
   swiftSettings: swift,
   linkerSettings: sanitized ? [] : [.linkedLibrary("jemalloc")])
@@ -97,10 +107,15 @@ let testTargets: [Target] = [
   tests("ModelTests", ["Bytes", "InterestModel", "InterestCodec"]),
   tests("CodecTests", ["InterestModel", "InterestCodec"]),
   tests("StoreTests", ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "RocksDB"]),
+  tests(
+    "ServingTests",
+    ["Threads", "Bytes", "InterestModel", "InterestCodec", "InterestStore", "Lookup", "Network", "HTTP", "Serving"]),
   tests("InputsTests", ["Inputs"]),
   tests("RocksDBTests", ["RocksDB"]),
   tests("KafkaTests", ["Bytes", "Kafka", "Threads"]),
   tests("NetworkTests", ["Network", "HTTP", "Threads"]),
+  tests("RESPTests", ["Bytes", "Network", "RESP", "Threads"]),
+  tests("GRPCTests", ["Bytes", "Network", "GRPC", "Threads", "CNghttp2", "CZlib"]),
   tests("TelemetryTests", ["Telemetry"]),
   tests("ConfigTests", ["DaemonConfig", "CommandLineArguments", "NearestName", "InterestModel"]),
   tests("IngestTests", ["Ingest", "Kafka", "InterestStore", "Lookup", "Synth", "Threads"]),
@@ -128,6 +143,8 @@ let fuzzTargets: [Target] = [
   fuzzTarget("FuzzState", ["Bytes", "InterestModel", "InterestCodec"]),
   fuzzTarget("FuzzKeys", ["InterestModel", "InterestStore"]),
   fuzzTarget("FuzzHTTP", ["Bytes", "Network", "HTTP"]),
+  fuzzTarget("FuzzGRPC", ["Bytes", "Network", "GRPC"]),
+  fuzzTarget("FuzzRESP", ["Bytes", "Network", "RESP"]),
   fuzzTarget("FuzzDuplicateIDs", ["Bytes", "Ingest"]),
 ]
 

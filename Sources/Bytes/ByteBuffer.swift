@@ -42,6 +42,20 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {  // it owns its memor
     assert(count <= capacity)
   }
 
+  /// Makes room for `size` bytes at `offset` of those written, by moving what follows, and leaves them to be filled: for what is known
+  /// only after its end, such as a length.
+  public mutating func insert(_ size: Int, at offset: Int) -> UnsafeMutableRawPointer {
+    _ = reserve(size)
+    memmove(base + offset + size, base + offset, count - offset)
+    count += size
+    return base + offset
+  }
+
+  /// The bytes written from `offset` on, to be changed in place; good until the next other change.
+  public mutating func written(from offset: Int) -> UnsafeMutableRawBufferPointer {
+    .init(start: base + offset, count: count - offset)
+  }
+
   /// Forgets what lies behind the first `size` bytes.
   public mutating func truncate(to size: Int) { count = min(count, size) }
 

@@ -36,26 +36,59 @@ func introsort<Element: BitwiseCopyable>(
   while count > 24 {
     if depth == 0 { return heapsort(base, count, precedes) }
     depth &-= 1
-    let a = base[0]
-    let b = base[count &>> 1]
-    let c = base[count &- 1]
-    let pivot =
-      precedes(a, b) ? (precedes(b, c) ? b : (precedes(a, c) ? c : a)) : (precedes(a, c) ? a : (precedes(b, c) ? c : b))
-    var low = 0
-    var high = count &- 1
-    while true {
-      while precedes(base[low], pivot) { low &+= 1 }
-      while precedes(pivot, base[high]) { high &-= 1 }
-      if low >= high { break }
-      (base[low], base[high]) = (base[high], base[low])
-      low &+= 1
-      high &-= 1
-    }
-    let split = high &+ 1
+    let split = partition(base, count, precedes)
     introsort(base + split, count &- split, depth: depth, precedes)
     count = split
   }
   insertionSort(base, count, precedes)
+}
+
+/// Moves the first `wanted` elements of the order to the front, in no order among themselves: quickselect around a median of three.
+@inlinable
+public func selectFirst<Element: BitwiseCopyable>(
+  _ wanted: Int, of base: UnsafeMutablePointer<Element>, _ count: Int, _ precedes: (Element, Element) -> Bool
+) {
+  var base = base
+  var count = count
+  var wanted = wanted
+  var depth = 0
+  while count &>> depth > 0 { depth &+= 1 }
+  depth = 2 &* depth
+  while wanted > 0 && wanted < count {
+    if count <= 24 || depth == 0 { return introsort(base, count, precedes) }
+    depth &-= 1
+    let split = partition(base, count, precedes)
+    if wanted < split {
+      count = split
+    } else {
+      base += split
+      count &-= split
+      wanted &-= split
+    }
+  }
+}
+
+/// Parts more than two elements around a median of three: none before the result comes after one behind it, and neither part is empty.
+@inlinable @inline(__always)
+func partition<Element: BitwiseCopyable>(
+  _ base: UnsafeMutablePointer<Element>, _ count: Int, _ precedes: (Element, Element) -> Bool
+) -> Int {
+  let a = base[0]
+  let b = base[count &>> 1]
+  let c = base[count &- 1]
+  let pivot =
+    precedes(a, b) ? (precedes(b, c) ? b : (precedes(a, c) ? c : a)) : (precedes(a, c) ? a : (precedes(b, c) ? c : b))
+  var low = 0
+  var high = count &- 1
+  while true {
+    while precedes(base[low], pivot) { low &+= 1 }
+    while precedes(pivot, base[high]) { high &-= 1 }
+    if low >= high { break }
+    (base[low], base[high]) = (base[high], base[low])
+    low &+= 1
+    high &-= 1
+  }
+  return high &+ 1
 }
 
 @inlinable

@@ -11,6 +11,10 @@ public func writeVarint(_ value: UInt64, _ at: inout UnsafeMutablePointer<UInt8>
   at += 1
 }
 
+/// How many bytes `writeVarint` writes.
+@inlinable @inline(__always)
+public func varintSize(_ value: UInt64) -> Int { (70 &- (value | 1).leadingZeroBitCount) / 7 }
+
 @inlinable @inline(__always)
 public func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value &<< 1) ^ (value &>> 63)) }
 

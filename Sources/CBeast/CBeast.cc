@@ -20,8 +20,8 @@ using boost::beast::string_view;
 
 namespace {
 
-// A body's memory above this is given back when the next request begins.
-constexpr size_t kept_body_bytes = 64 * 1024;
+// A body's memory above this is given back.
+constexpr size_t kept_body_bytes = 16 * 1024;
 
 // In 1.74 a last chunk that comes in pieces must have 5 bytes ("0\r\n\r\n") when it is looked at again. No chunk header is
 // followed by fewer in a well-formed body, so waiting for them holds nothing up.
@@ -43,7 +43,6 @@ struct Storage {
     text.clear();
     fields.clear();
     body.clear();
-    if (body.capacity() > kept_body_bytes) body.shrink_to_fit();
     method_count = target_count = 0;
     version = 0;
   }
@@ -177,5 +176,9 @@ size_t cbeast_field(const cbeast_parser *p, const char *name, size_t name_count,
 }
 
 cbeast_text cbeast_body(const cbeast_parser *p) { return {p->storage.body.data(), p->storage.body.size()}; }
+
+void cbeast_release(cbeast_parser *p) {
+  if (p->storage.body.capacity() > kept_body_bytes) std::string().swap(p->storage.body);
+}
 
 }  // extern "C"

@@ -1,15 +1,7 @@
 extension DaemonConfiguration {
   /// What each key allows, but not all of them together: (the key to look at, what is wrong).
   var contradictions: [(path: String, message: String)] {
-    var found: [(path: String, message: String)] = []
-    if ListenAddress(http.listen)?.isLoopback == false, !http.allowRemote {
-      found.append(
-        (
-          "http.listen",
-          "\(quoted(http.listen)) can be reached by other machines, and http.allow_remote is false: "
-            + "listen on 127.0.0.1, or set http.allow_remote to true"
-        ))
-    }
+    var found = securityContradictions
     if !kafka.topic.isEmpty && deadLetters.topic == kafka.topic {
       found.append(
         (

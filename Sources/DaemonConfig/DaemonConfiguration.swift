@@ -11,11 +11,17 @@ public struct DaemonConfiguration: Equatable, Sendable {
   public var state = State()
   public var buffer = Buffer()
   public var memory = Memory()
+  public var lookup = Lookup()
   public var ingest = Ingest()
   public var duplicates = Duplicates()
   public var kafka = Kafka()
   public var deadLetters = DeadLetters()
+  public var tls = TLS()
+  public var auth = Auth()
   public var http = HTTP()
+  public var resp = RESP()
+  public var grpc = GRPC()
+  public var forward = Forward()
   public var log = Log()
 
   /// The defaults, with the one thing that has none.
@@ -40,6 +46,13 @@ public struct DaemonConfiguration: Equatable, Sendable {
 
   public struct Memory: Equatable, Sendable {
     public var blockCache_bytes = 128 << 20
+    public init() {}
+  }
+
+  public struct Lookup: Equatable, Sendable {
+    /// 0: no answers are kept. See `servingCache_bytes`.
+    public var cache_bytes = Lookup.defaultCache_bytes
+    public static var defaultCache_bytes: Int { 224 << 20 }
     public init() {}
   }
 
@@ -86,12 +99,32 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// `host:port`, an IPv6 host in brackets; port 0: any free one.
     public var listen = "127.0.0.1:8080"
     public var allowRemote = false
+    public var tls = ListenerTLS.auto
     /// `host:port` by which others reach this instance; empty: the address of `listen`.
     public var advertise = ""
     public var redirect = false
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
+    public init() {}
+  }
+
+  public struct GRPC: Equatable, Sendable {
+    /// Like `http.listen`; empty: gRPC is not spoken.
+    public var listen = ""
+    public var allowRemote = false
+    public var tls = ListenerTLS.auto
+    public var maximumConnections = 1024
+    public init() {}
+  }
+
+  public struct RESP: Equatable, Sendable {
+    /// Like `http.listen`; empty: RESP is not spoken.
+    public var listen = ""
+    public var allowRemote = false
+    public var tls = ListenerTLS.auto
+    public var maximumConnections = 1024
+    public var idleTimeout_ms = 600_000
     public init() {}
   }
 
@@ -143,6 +176,11 @@ public struct DaemonConfiguration: Equatable, Sendable {
 extension DaemonConfiguration {
   /// The dead letters' topic that goes with `kafka.topic`.
   public var deadLetterTopic: String { deadLetters.topic.isEmpty ? "\(kafka.topic).dead" : deadLetters.topic }
+
+  /// What `serve` keeps of ready answers: it has no fold buffers, and where nothing else is asked for, more room.
+  public var servingCache_bytes: Int {
+    lookup.cache_bytes == Lookup.defaultCache_bytes ? 256 << 20 : lookup.cache_bytes
+  }
 
   /// What states are folded and read by. Of a tree that `validate()` accepts.
   public var stateConfiguration: StateConfiguration {

@@ -1,6 +1,9 @@
 /// Every key there is, in the order in which a configuration is printed. Defaults stand in `DaemonConfiguration`.
 enum Schema {
-  static let sections: [Section] = [top, state, buffer, memory, ingest, duplicates, kafka, deadLetters, http, log]
+  static let sections: [Section] = [
+    top, state, buffer, memory, lookup, ingest, duplicates, kafka, deadLetters, tls, auth, http, grpc, resp, forward,
+    log,
+  ]
 
   static let keys: [Key] = sections.flatMap(\.keys)
 
@@ -60,6 +63,17 @@ enum Schema {
       Key(
         "memory.block_cache_bytes", \.memory.blockCache_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
         "RocksDB's cache of blocks, shared by everything that reads states.")
+    ])
+
+  private static let lookup = Section(
+    "lookup", "How lookups are answered, whatever protocol they come by.",
+    [
+      Key(
+        "lookup.cache_bytes", \.lookup.cache_bytes, .integer(0...(1 << 40), "of bytes"),
+        """
+        Memory for answers that are ready to be sent again while nothing of their user has changed. 0: none are kept. Not set, \
+        interestd serve takes 268435456. Flag: --cache-mb.
+        """)
     ])
 
   private static let ingest = Section(
@@ -160,7 +174,16 @@ enum Schema {
       Key("http.listen", \.http.listen, .listen, "Address and port; port 0 takes any free one. Flag: --http."),
       Key(
         "http.allow_remote", \.http.allowRemote, .bool,
-        "Whether listen may be an address that other machines reach: there is no authentication."),
+        """
+        Whether listen may be an address that other machines reach although the port has no TLS, or asks nobody who they are. With \
+        TLS and authentication (tls, auth) it may be anyway.
+        """),
+      Key(
+        "http.tls", \.http.tls, .choice,
+        """
+        auto: TLS where tls.certificate is set, and clients must have a certificate where tls.client_ca is. server: TLS, and clients \
+        need no certificate. none: clear text.
+        """),
       Key(
         "http.advertise", \.http.advertise, .advertised,
         """

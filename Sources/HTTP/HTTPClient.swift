@@ -17,6 +17,19 @@ public struct HTTPClientLimits: Sendable {
   public init() {}
 }
 
+/// How other instances are reached, and what is shown to them.
+public struct HTTPClientSecurity: Sendable {
+  /// Nil: in clear.
+  public var tls: ClientTLS?
+  /// The bearer token; nil: none.
+  public var token: OwnToken?
+
+  public init(tls: ClientTLS? = nil, token: OwnToken? = nil) {
+    self.tls = tls
+    self.token = token
+  }
+}
+
 /// Why a request has no reply.
 public enum HTTPClientFailure: Error, Equatable {
   /// As many requests, connections or bytes are under way as may be: none was sent.
@@ -30,12 +43,13 @@ public enum HTTPClientFailure: Error, Equatable {
   case tooLong(Int)
 }
 
-/// HTTP/1.1 to other interestd instances, on a loop's thread: GETs over kept connections, one at a time on each. Nothing blocks.
+/// HTTP/1.1 to other interestd instances, on a loop's thread: requests over kept connections, one at a time on each. Nothing blocks.
 public final class HTTPClient {
-  /// Called once, on the loop's thread, after `get` has returned.
+  /// Called once, on the loop's thread, after `send` has returned.
   public typealias Completion = (Result<HTTPReply, HTTPClientFailure>) -> Void
 
   let limits: HTTPClientLimits
+  private let security: HTTPClientSecurity
   private let dialer: Dialer
   private var servers: [String: Server] = [:]
   private(set) var exchanges = 0
@@ -49,28 +63,31 @@ public final class HTTPClient {
     var open: [ClientConnection] = []
   }
 
-  public init(_ dialer: Dialer, limits: HTTPClientLimits = HTTPClientLimits()) {
+  public init(
+    _ dialer: Dialer, limits: HTTPClientLimits = HTTPClientLimits(), security: HTTPClientSecurity = HTTPClientSecurity()
+  ) {
     self.dialer = dialer
     self.limits = limits
+    self.security = security
     free_bytes = limits.total_bytes
   }
 
   deinit { for server in servers.values { for connection in server.open { connection.abandon() } } }
 
-  /// Sends a GET.
+  /// Sends a GET, or where there is a body a POST, which the other side must be able to take twice.
   ///
   /// - Parameters:
   ///   - host: `host:port`, as the Host field has it; connections are kept by it.
   ///   - target: Path and query, escaped.
   ///   - fields: More header fields; values without control bytes.
   /// - Returns: To be canceled where the reply is not wanted any more.
-  public func get(
-    _ address: SocketAddress, host: String, target: UnsafeRawBufferPointer, fields: [(StaticString, String)] = [],
-    within_ms: Int, _ completion: @escaping Completion
+  public func send(
+    to address: SocketAddress, host: String, target: UnsafeRawBufferPointer, fields: [(StaticString, String)] = [],
+    body: UnsafeRawBufferPointer? = nil, within_ms: Int, _ completion: @escaping Completion
   ) throws(HTTPClientFailure) -> HTTPExchange {
     guard exchanges < limits.exchanges, free_bytes > 0 else { throw .busy }
     let exchange = HTTPExchange(address: address, host: host, completion)
-    exchange.write(target, fields)
+    exchange.write(target, fields, body, token: security.token?.secret)
     let connection: ClientConnection
     if let idle = servers[host]?.idle.popLast() { connection = idle } else { connection = try connect(address, host) }
     exchanges += 1
@@ -78,11 +95,13 @@ public final class HTTPClient {
     return exchange
   }
 
-  /// Nothing is heard of the exchange any more.
-  public func cancel(_ exchange: HTTPExchange) {
-    guard let connection = exchange.connection else { return }
+  /// Nothing is heard of the exchange any more. False where it has ended before.
+  @discardableResult
+  public func cancel(_ exchange: HTTPExchange) -> Bool {
+    guard let connection = exchange.connection else { return false }
     connection.close()
     finish(connection, exchange)
+    return true
   }
 
   /// The one place where connections to other instances are made.
@@ -90,7 +109,7 @@ public final class HTTPClient {
     guard (servers[host]?.open.count ?? 0) < limits.connectionsPerServer else { throw .busy }
     let handler = ClientConnection(client: self, host: host)
     do throws(NetworkError) {
-      handler.connection = try dialer.dial(address, handler)
+      handler.connection = try dialer.dial(address, handler, tls: security.tls.map { TLSPeer($0, address: host) })
     } catch { throw .unreachable(error.description) }
     servers[host, default: Server()].open.append(handler)
     return handler
@@ -140,17 +159,29 @@ public final class HTTPExchange {
   }
 
   /// The one place where requests to other instances are written.
-  func write(_ target: UnsafeRawBufferPointer, _ fields: [(StaticString, String)]) {
-    request.append("GET ")
+  func write(
+    _ target: UnsafeRawBufferPointer, _ fields: [(StaticString, String)], _ body: UnsafeRawBufferPointer?,
+    token: String?
+  ) {
+    request.append(body == nil ? "GET " : "POST ")
     request.append(target)
     request.append(" HTTP/1.1\r\nHost: ")
     request.append(host)
+    if let token {
+      request.append("\r\nAuthorization: Bearer ")
+      request.append(token)
+    }
     for (name, value) in fields {
       request.append("\r\n")
       request.append(name)
       request.append(": ")
       request.append(value)
     }
+    if let body {
+      request.append("\r\nContent-Length: ")
+      request.append(decimal: UInt64(body.count))
+    }
     request.append("\r\n\r\n")
+    if let body { request.append(body) }
   }
 }

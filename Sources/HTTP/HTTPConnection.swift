@@ -9,6 +9,9 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
   private var parser = RequestParser()
   private var scanner = HeaderScanner()
   private var isInBody = false
+  /// Of the body that is not complete, as the server's count has it.
+  private var held_bytes = 0
+  private var credentials: Credentials?
   /// The reply that is owed.
   private var deferral: HTTPDeferral?
 
@@ -41,7 +44,14 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     _ = refuse(.requestTimeout, "the request was not complete in time", &output)
   }
 
-  override func ended() { deferral.take()?.cancel() }
+  override func ended() {
+    hold(0)
+    deferral.take()?.cancel()
+  }
+
+  override func refusePlaintext(_ output: inout ByteBuffer) {
+    _ = refuse(.badRequest, "this port speaks TLS: use https", &output)
+  }
 
   private func receiveHeader(
     _ input: UnsafeRawBufferPointer, _ size: Int, _ output: inout ByteBuffer
@@ -51,6 +61,12 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     if case .refused(let status, let reason) = outcome { return refuse(status, reason, &output) }
     if let (status, reason) = framingProblem() { return refuse(status, reason, &output) }
     if case .done = outcome { return Reception(consumed: size, respond(&output)) }
+    // Who may not ask is not waited for.
+    if prepare() == nil, let access = access() {
+      server.response.reset()
+      server.response.refuse(access.denied, right: access.right)
+      return close(&output)
+    }
     if parser.isVersion11 && parser.field("Expect").count > 0 { output.append("HTTP/1.1 100 Continue\r\n\r\n") }
     isInBody = true
     return receiveBody(input, offset: size, &output)
@@ -84,27 +100,62 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     var consumed = 0
     let outcome = parser.put(UnsafeRawBufferPointer(rebasing: input[offset...]), consumed: &consumed)
     switch outcome {
-    case .more: return Reception(consumed: offset + consumed, .partial)
-    case .refused(let status, let reason): return refuse(status, reason, &output)
+    case .more:
+      hold(parser.body.count)
+      guard server.bodies_bytes <= server.limits.bodies_bytes else {
+        hold(0)
+        server.response.reset()
+        server.response.failUnavailable(retryAfter_s: 1, "too many request bodies are being sent at the moment")
+        return close(&output)
+      }
+      return Reception(consumed: offset + consumed, .partial)
+    case .refused(let status, let reason):
+      hold(0)
+      return refuse(status, reason, &output)
     case .done:
       isInBody = false
+      hold(0)
       return Reception(consumed: offset + consumed, respond(&output))
     }
+  }
+
+  private func hold(_ bytes: Int) {
+    server.bodies_bytes += bytes - held_bytes
+    held_bytes = bytes
+  }
+
+  /// Makes the request what the parser has, its body apart. Returns what is wrong with its target.
+  private func prepare() -> String? {
+    var target = parser.target
+    if let problem = server.request.target.parse(&target) { return problem }
+    let method = HTTPMethod(parser.method)
+    server.request.method = method == .head ? .get : method
+    server.request.rawTarget = target
+    server.request.fields = parser.fields
+    server.request.body = UnsafeRawBufferPointer(start: nil, count: 0)
+    server.request.contentType = parser.field("Content-Type").first
+    return nil
+  }
+
+  /// Why the client may not have what it asks for; nil where it may.
+  private func access() -> (denied: Access, right: Rights)? {
+    let right = server.handler.right(for: server.request)
+    if right.isEmpty || server.authorizer.isOpen { return nil }
+    var credentials = credentials ?? Credentials(server.authorizer, identity: identity)
+    let access = credentials.access(right, token: parser.bearerToken)
+    self.credentials = credentials
+    return access == .allowed ? nil : (access, right)
   }
 
   /// Answers the request that the parser has, or leaves that for later.
   private func respond(_ output: inout ByteBuffer) -> Reception.Verdict {
     server.response.reset()
-    let method = HTTPMethod(parser.method)
-    var target = parser.target
-    if let problem = server.request.target.parse(&target) {
+    if let problem = prepare() {
       server.response.fail(.badRequest, problem)
+    } else if let access = access() {
+      server.response.refuse(access.denied, right: access.right)
     } else {
-      server.request.method = method == .head ? .get : method
-      server.request.rawTarget = target
-      server.request.fields = parser.fields
       server.request.body = parser.body
-      server.request.contentType = parser.field("Content-Type").first
       server.handler.respond(to: server.request, into: &server.response)
       if let deferral = server.response.takeDeferral() {
         self.deferral = deferral
@@ -118,8 +169,10 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
   /// Writes the reply to the request that the parser has. False where the connection ends with it.
   private func write(_ output: inout ByteBuffer) -> Bool {
     let keepsAlive = parser.keepsAlive
+    server.response.encode(asAccepted: parser.field("Accept-Encoding"), server.compressor)
     server.response.write(to: &output, withBody: HTTPMethod(parser.method) != .head, closing: !keepsAlive)
     server.handler.answered(server.response.status)
+    parser.release()
     return keepsAlive
   }
 
@@ -136,8 +189,13 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
   private func refuse(_ status: HTTPStatus, _ reason: String, _ output: inout ByteBuffer) -> Reception {
     server.response.reset()
     server.response.fail(status, reason)
+    return close(&output)
+  }
+
+  /// The response as it is, and no more requests.
+  private func close(_ output: inout ByteBuffer) -> Reception {
     server.response.write(to: &output, withBody: true, closing: true)
-    server.handler.answered(status)
+    server.handler.answered(server.response.status)
     return Reception(consumed: 0, .close)
   }
 }

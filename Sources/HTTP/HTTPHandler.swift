@@ -6,6 +6,9 @@ public protocol HTTPHandler: AnyObject {
   /// until this returns. Other connections of the loop wait meanwhile: what takes longer is deferred (`HTTPResponse.deferReply`).
   func respond(to request: borrowing HTTPRequest, into response: inout HTTPResponse)
 
+  /// What a request needs, by its path and method; its body has not come yet. Who does not have it is refused before `respond`.
+  func right(for request: borrowing HTTPRequest) -> Rights
+
   /// Called once, before the first request: `dialer` opens connections on the handler's loop.
   func started(_ dialer: Dialer)
 
@@ -14,6 +17,7 @@ public protocol HTTPHandler: AnyObject {
 }
 
 extension HTTPHandler {
+  public func right(for request: borrowing HTTPRequest) -> Rights { [] }
   public func started(_ dialer: Dialer) {}
   public func answered(_ status: HTTPStatus) {}
 }

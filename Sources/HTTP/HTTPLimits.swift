@@ -5,6 +5,8 @@ public struct HTTPLimits: Sendable {
   public var header_bytes = 16 * 1024
   /// A request's body, without the framing of chunks. Above it: 413.
   public var body_bytes = 256 * 1024
+  /// Bodies of all requests of a loop that are not complete. Above it: 503.
+  public var bodies_bytes = 32 << 20
 
   public init() {}
 }

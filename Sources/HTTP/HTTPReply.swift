@@ -6,11 +6,21 @@ public final class HTTPReply {
   /// One of the types that interestd answers with.
   public internal(set) var contentType = HTTPResponse.json
   public internal(set) var retryAfter_s: Int?
+  /// Whether it says that there is nothing of what was asked for, by `unknownField`.
+  public internal(set) var isUnknown = false
   var body = ByteBuffer(capacity: 16)
+
+  /// The header field of an answer that is good, and about somebody unknown.
+  public static var unknownField: StaticString { "X-Interestd-Unknown" }
 
   init() {}
 
   public var bodyBytes: UnsafeRawBufferPointer { body.bytes }
+
+  public var isProtobuf: Bool {
+    UnsafeRawBufferPointer(start: contentType.utf8Start, count: contentType.utf8CodeUnitCount)
+      .equalsIgnoringCase(HTTPResponse.protobuf)
+  }
 }
 
 extension HTTPResponse {

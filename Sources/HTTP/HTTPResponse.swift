@@ -7,11 +7,20 @@ public struct HTTPResponse: ~Copyable {
   /// The body, written straight into it. Its length is sent as Content-Length.
   public var body = ByteBuffer(capacity: 16 * 1024)
   private var headers = ByteBuffer(capacity: 256)
+  /// The body's compressed form.
+  private var packed = ByteBuffer(capacity: 16)
   private var deferral: HTTPDeferral?
 
   public static let json: StaticString = "application/json"
   public static let text: StaticString = "text/plain; charset=utf-8"
+  public static let protobuf: StaticString = "application/x-protobuf"
+  /// One JSON object a line.
+  public static let jsonLines: StaticString = "application/x-ndjson"
+  /// All that interestd answers with.
+  static let contentTypes = [json, text, protobuf, jsonLines]
 
+  /// A smaller body is not worth compressing.
+  private static let compressed_bytes = 1024
   /// Body memory kept for the next reply.
   private static let kept_bytes = 1024 * 1024
 
@@ -22,6 +31,8 @@ public struct HTTPResponse: ~Copyable {
     contentType = Self.json
     body.clear()
     body.shrink(to: Self.kept_bytes)
+    packed.clear()
+    packed.shrink(to: Self.kept_bytes)
     headers.clear()
     deferral = nil
   }
@@ -48,11 +59,18 @@ public struct HTTPResponse: ~Copyable {
   }
 
   /// Makes this an error, whatever was written before: `{"error":{"parameter":"groups","message":"..."}}`.
-  public mutating func fail(_ status: HTTPStatus, parameter: String? = nil, _ message: String) {
+  ///
+  /// - Parameter code: A word for programs.
+  public mutating func fail(_ status: HTTPStatus, code: String? = nil, parameter: String? = nil, _ message: String) {
     self.status = status
     contentType = Self.json
     body.clear()
     body.append("{\"error\":{")
+    if let code {
+      body.append("\"code\":")
+      body.append(jsonString: code)
+      body.append(",")
+    }
     if let parameter {
       body.append("\"parameter\":")
       body.append(jsonString: parameter)
@@ -75,9 +93,20 @@ public struct HTTPResponse: ~Copyable {
   }
 
   /// For now: the client may come again after `retryAfter_s` seconds.
-  public mutating func failUnavailable(retryAfter_s: Int, _ message: String) {
-    fail(.serviceUnavailable, message)
+  public mutating func failUnavailable(retryAfter_s: Int, code: String? = nil, _ message: String) {
+    fail(.serviceUnavailable, code: code, message)
     setHeader("Retry-After", String(retryAfter_s))
+  }
+
+  /// Compresses the body where the client would rather have that.
+  mutating func encode(asAccepted accepted: (count: Int, first: UnsafeRawBufferPointer), _ compressor: GzipCompressor) {
+    guard body.count >= Self.compressed_bytes else { return }
+    setHeader("Vary", "Accept-Encoding")
+    guard accepted.count == 1, AcceptEncoding.prefersGzip(accepted.first),
+      compressor.compress(body.bytes, into: &packed)
+    else { return }
+    swap(&body, &packed)
+    setHeader("Content-Encoding", "gzip")
   }
 
   /// The reply's bytes; `withBody: false` is the reply to HEAD, which has the same header.

@@ -87,9 +87,11 @@ struct ReplyParser: ~Copyable {
       }
       length = number
     } else if name.equalsIgnoringCase("Content-Type") {
-      let known = [HTTPResponse.json, HTTPResponse.text].first { value.equalsIgnoringCase($0) }
+      let known = HTTPResponse.contentTypes.first { value.equalsIgnoringCase($0) }
       guard let known else { return "its content type is none of interestd's" }
       reply.contentType = known
+    } else if name.equalsIgnoringCase(HTTPReply.unknownField) {
+      reply.isUnknown = true
     } else if name.equalsIgnoringCase("Retry-After") {
       reply.retryAfter_s = Self.decimal(value)
     } else if name.equalsIgnoringCase("Connection") {

@@ -57,6 +57,9 @@ struct RequestParser: ~Copyable {
 
   func field(_ name: StaticString) -> (count: Int, first: UnsafeRawBufferPointer) { fields[name] }
 
+  /// The body is of no use any more.
+  mutating func release() { cbeast_release(handle) }
+
   private func bytes(_ text: cbeast_text) -> UnsafeRawBufferPointer { .init(start: text.bytes, count: text.count) }
 }
 

@@ -45,11 +45,20 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   var views = 0
   /// Whether its file is in the database; guarded likewise.
   var isFlushed = false
+  /// A number of its own from `clear` to `clear`; set before a view has the buffer.
+  var filling: UInt64 = 0
+  private let changes: UserChanges?
 
-  public init(limits: FoldBufferLimits, rules: FoldRules) {
+  public convenience init(limits: FoldBufferLimits, rules: FoldRules) {
+    self.init(limits: limits, rules: rules, changes: nil)
+  }
+
+  /// - Parameter changes: Told of users whom the buffer gets.
+  init(limits: FoldBufferLimits, rules: FoldRules, changes: UserChanges?) {
     precondition((4...16_000_000).contains(limits.events) && limits.bytes <= Int(UInt32.max))
     precondition((1...UserTable.runLimit).contains(limits.run))
     self.limits = limits
+    self.changes = changes
     users = UserTable(limit: limits.events)
     records = .allocate(capacity: limits.events)
     arena = .allocate(byteCount: limits.bytes, alignment: 16)
@@ -98,6 +107,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     records[position].tag = UInt32(truncatingIfNeeded: number)
     recordCount = position &+ 1
     entry.pointee.head.store(UInt32(truncatingIfNeeded: position &+ 1), ordering: .releasing)
+    if isNew { changes?.end(user) }
     if Int(entry.pointee.countRecord()) == limits.run { foldRun(of: number) }
     return isNew
   }
@@ -106,13 +116,15 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   /// replaces instead of merging. The caller sees to it that the buffer is not full.
   public func erase(partition: UInt16, user: UnsafeRawBufferPointer) {
     var slot = 0
-    let number = users.findOwn(user, partition, arena, slot: &slot) ?? add(user, partition, slot)
+    let own = users.findOwn(user, partition, arena, slot: &slot)
+    let number = own ?? add(user, partition, slot)
     var marker = Behavior()
     marker.tag = UInt32(truncatingIfNeeded: number)
     marker.isErasure = true
     let known = users.entries[number].foldedBefore
     if known == 0 || !earlier(records[Int(known) - 1]).isErased { erasedUsers.append(number) }
     put(marker, of: number)
+    if own == nil { changes?.end(user) }
   }
 
   /// Partition (two bytes, big end first), then id.
@@ -127,19 +139,27 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     public var folded: UnsafeRawBufferPointer?
     /// Whether the user was erased here: what earlier buffers and the database have does not count.
     public var isErased = false
+    /// Of what was read: the user's number and head; nil: the user is not here.
+    var place: AnswerProof.Place?
   }
 
   /// Appends a user's behaviors that are not folded yet to `into`, and lends what stands before them. From any thread.
   public func read(user: UnsafeRawBufferPointer, partition: UInt16, into: inout BehaviorRun) -> Earlier {
     guard let number = users.find(user, partition: partition, arena: arena) else { return Earlier() }
-    var next = users.entries[number].head.load(ordering: .acquiring)
+    let head = users.entries[number].head.load(ordering: .acquiring)
+    let place = AnswerProof.Place(filling: filling, user: UInt32(truncatingIfNeeded: number), head: head)
+    var next = head
     while next != 0 {
       let record = records + Int(next &- 1)
-      if record.pointee.type == 0 { return earlier(record.pointee) }
+      if record.pointee.type == 0 {
+        var earlier = earlier(record.pointee)
+        earlier.place = place
+        return earlier
+      }
       into.append(record.pointee)
       next = record.pointee.link
     }
-    return Earlier()
+    return Earlier(place: place)
   }
 
   /// What a marker stands for.
@@ -151,6 +171,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
 
   @inline(never)
   private func add(_ id: UnsafeRawBufferPointer, _ partition: UInt16, _ slot: Int) -> Int {
+    changes?.begin(id)
     let start = arenaCount + 1
     arena.storeBytes(of: UInt8(id.count), toByteOffset: arenaCount, as: UInt8.self)
     arena.storeBytes(of: partition.bigEndian, toByteOffset: start, as: UInt16.self)

@@ -16,6 +16,7 @@ public final class Generation: Sendable {
   let database: Database
   let family: ColumnFamily
   let views: ViewPublisher
+  let changes = UserChanges()
   private let options: Options
   private let merge: StoreMerge
   let erasures: PendingErasures
@@ -46,7 +47,7 @@ public final class Generation: Sendable {
 
   /// For a lane: an empty buffer, which lookups see from now on. Waits for one; nil where `isCancelled` while waiting.
   public func nextBuffer(isCancelled: () -> Bool = { false }) -> FoldBuffer? {
-    views.addBuffer(isCancelled: isCancelled) { FoldBuffer(limits: limits.buffer, rules: rules) }
+    views.addBuffer(isCancelled: isCancelled) { FoldBuffer(limits: limits.buffer, rules: rules, changes: changes) }
   }
 
   /// Bytes of the files that hold the states at the moment, event ids apart.

@@ -10,6 +10,10 @@ public final class ReadScratch {
   private var keyBytes = ByteBuffer()
   /// The state of the buffers' runs, where it is folded with others.
   private var runState = ByteBuffer(capacity: 1 << 14)
+  /// Whether a proof is wanted of each state that is read.
+  public var wantsProof = false
+  /// By which the last state that was read can be known to be the user's still; nil: it cannot.
+  public fileprivate(set) var proof: AnswerProof?
 
   public init(rules: FoldRules) { folder = StateFolder(rules: rules) }
 
@@ -40,6 +44,7 @@ public final class ReadScratch {
         // The newest last: a lane's buffers follow one another in the order of offsets.
         for buffer in buffers.reversed() where !isErased {
           let earlier = buffer.read(user: user, partition: partition, into: &run)
+          if let place = earlier.place { note(place) }
           if let folded = earlier.folded { add(folded) }
           isErased = earlier.isErased
         }
@@ -60,6 +65,10 @@ public final class ReadScratch {
   }
 }
 
+extension ReadScratch {
+  fileprivate func note(_ place: AnswerProof.Place) { if proof?.add(place) == false { proof = nil } }
+}
+
 extension Generation {
   /// Calls `body` with a user's state, all applied events once, or with nil where there is none. The bytes are good until it
   /// returns. From any thread, with a scratch of its own.
@@ -69,6 +78,7 @@ extension Generation {
     of user: UnsafeRawBufferPointer, in partitions: Range<UInt16>, _ scratch: ReadScratch,
     _ body: (UnsafeRawBufferPointer?) -> Result
   ) throws(StoreError) -> Result {
+    scratch.proof = scratch.wantsProof ? changes.proof(for: user) : nil
     let view = views.acquire()
     defer { views.release(view) }
     do {

@@ -22,6 +22,7 @@ final class ViewPublisher: @unchecked Sendable {  // all fields are guarded by `
   private var current: View
   private var spare: [FoldBuffer] = []
   private var made = 0
+  private var fillings: UInt64 = 0
   private let bufferLimit: Int
 
   init(_ database: ReadView, bufferLimit: Int) {
@@ -60,6 +61,10 @@ final class ViewPublisher: @unchecked Sendable {  // all fields are guarded by `
     guard let spared else { return nil }
     let buffer = spared ?? make()
     buffer.clear()
+    buffer.filling = mutex.withLock {
+      fillings += 1
+      return fillings
+    }
     publish { View(database: $0.database, buffers: $0.buffers + [buffer]) }
     return buffer
   }

@@ -6,7 +6,8 @@ import InterestModel
 public enum QueryParameters {
   /// Nil parameters are left at their defaults.
   public static func query(
-    groups: String? = nil, behaviors: String? = nil, order: String? = nil, asOf: String? = nil
+    groups: String? = nil, behaviors: String? = nil, order: String? = nil, asOf: String? = nil,
+    generation: String? = nil, fields: String? = nil
   ) throws(LookupError) -> SequenceQuery {
     var query = SequenceQuery()
     if let groups { query.groups = try integer(groups, "groups", 0...SequenceQuery.maximumGroups) }
@@ -21,7 +22,24 @@ public enum QueryParameters {
       query.order = known
     }
     if let asOf { query.asOf_ms = try time(asOf) }
+    if let generation {
+      query.generation = UInt32(try integer(generation, "generation", 1...Int(UInt32.max)))
+    }
+    if let fields { query.fields = try Self.fields(fields.split(separator: ",", omittingEmptySubsequences: false)) }
     return query
+  }
+
+  private static func fields(_ names: [Substring]) throws(LookupError) -> SequenceFields {
+    var fields = SequenceFields()
+    for name in names {
+      guard let known = SequenceFields.names.first(where: { $0.name == name }) else {
+        throw LookupError(
+          .badRequest,
+          "'\(name)' is not one of \(SequenceFields.names.map(\.name).joined(separator: ", "))", parameter: "fields")
+      }
+      fields.formUnion(known.fields)
+    }
+    return fields
   }
 
   private static func integer(_ text: String, _ name: String, _ range: ClosedRange<Int>) throws(LookupError) -> Int {

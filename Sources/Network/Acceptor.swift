@@ -3,11 +3,13 @@ internal import CNet
 /// A loop's share of a listener: a descriptor of its own and its connections' factory.
 final class Acceptor {
   let descriptor: Int32
+  let listener: Listener
+  let limits: NetworkLimits
+  private(set) var isPaused = false
   private unowned let loop: NetworkLoop
-  private let makeFactory: @Sendable () -> ConnectionFactory
   /// Made by the first connection, and so on the loop's thread.
   private(set) lazy var factory: ConnectionFactory = {
-    let factory = makeFactory()
+    let factory = listener.makeFactory()
     factory.started(Dialer(loop: loop))
     return factory
   }()
@@ -15,7 +17,8 @@ final class Acceptor {
 
   init(_ listener: Listener, loop: NetworkLoop) throws(NetworkError) {
     descriptor = try listener.duplicate()
-    makeFactory = listener.makeFactory
+    self.listener = listener
+    limits = listener.limits ?? loop.limits
     self.loop = loop
   }
 
@@ -33,8 +36,12 @@ final class Acceptor {
         acceptor.loop.acceptReady(acceptor)
       }
     }
+    isPaused = false
     event?.add()
   }
 
-  func pause() { event?.delete() }
+  func pause() {
+    isPaused = true
+    event?.delete()
+  }
 }

@@ -9,6 +9,9 @@ public struct Reception: Sendable {
     case partial
     /// A request is complete, and its reply comes later, by `ConnectionHandler.reply`: until then nothing that follows is shown.
     case deferred
+    /// There is more to send than was written: the handler is called again, with what is left of the input if anything, as soon as
+    /// the peer takes it.
+    case more
     /// The connection ends when its output has been sent.
     case close
   }
@@ -29,6 +32,8 @@ public struct Reception: Sendable {
 open class ConnectionHandler {
   /// As long as it is open.
   weak var connection: Connection?
+  /// Whom the peer's certificate names; nil where it has shown none. Known before the first `receive`.
+  public internal(set) final var identity: PeerIdentity?
 
   public init() {}
 
@@ -46,12 +51,35 @@ open class ConnectionHandler {
   /// A request that had begun was not complete in time, or a deferred reply did not come. The connection ends after `output`.
   open func requestExpired(_ output: inout ByteBuffer) {}
 
+  /// Whether the protocol has many requests under way at a time, with deadlines of its own, by `wake`: then the connection has only
+  /// that of writing, and a drain ends it by the verdict `.close` alone.
+  open var keepsTime: Bool { false }
+
+  /// The connection is there; nothing has come yet.
+  open func opened() {}
+
+  /// The loop drains: no further connections come. Followed by a call of `receive` where `keepsTime`.
+  open func drain() {}
+
+  /// The time that `wake` gave has come. Followed by a call of `receive`, where output does not wait for the peer.
+  open func woken() {}
+
+  /// The peer speaks in clear where TLS is spoken: `output` is sent to it in clear, and the connection ends.
+  open func refusePlaintext(_ output: inout ByteBuffer) {}
+
   /// The connection is gone, and with it the peer's interest in a deferred reply.
   open func ended() {}
 
   /// The reply that `.deferred` has promised: `write` appends it, and answers whether the connection stays open. On the loop's thread,
   /// but not within `receive`. Without effect where the connection is gone, or no reply is owed.
   public final func reply(_ write: (inout ByteBuffer) -> Bool) { connection?.finishDeferred(write) }
+
+  /// Has `receive` called for what it has to send by itself: at once, with the input that is left, or after output that waits for the
+  /// peer. Without effect within `receive`, which sends anyway, and where the connection is gone. On the loop's thread.
+  public final func transmit() { connection?.transmit() }
+
+  /// Has `woken` called, once, at this time of `MonotonicClock`, or at an earlier one that was asked for before.
+  public final func wake(at_ns: UInt64) { connection?.wake(at_ns: at_ns) }
 }
 
 /// What the connections of one listener on one loop share: made on the loop's thread and used by no other, so that it may

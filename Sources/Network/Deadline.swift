@@ -3,7 +3,7 @@
 /// The timer is not moved when the deadline moves away, as it does with every request: it fires early, looks, and is set again.
 /// So a request costs no work on the timer.
 struct Deadline: ~Copyable {
-  enum Kind { case idle, request, write, linger }
+  enum Kind { case handshake, idle, request, write, linger }
 
   var event: Event?
   private var kind: Kind?

@@ -27,5 +27,8 @@ struct Event: ~Copyable {
     event_add(handle, &time)
   }
 
+  /// The callback comes in this round of the loop, as if the descriptor had become readable.
+  borrowing func activate() { event_active(handle, Int32(EV_READ), 1) }
+
   borrowing func delete() { event_del(handle) }
 }

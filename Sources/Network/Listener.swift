@@ -2,26 +2,34 @@ internal import CNet
 import Glibc
 import Synchronization
 
-/// A bound and listening TCP socket, and the protocol that its connections speak; for one server.
+/// A bound and listening TCP socket, and what its connections speak: a protocol, in clear or through TLS; for one server.
 public final class Listener: Sendable {
   /// Where it listens: with the real port where 0 was asked for.
   public let address: SocketAddress
+  public let counters = NetworkCounters()
+  let tls: ServerTLS?
+  /// Nil: the server's.
+  let limits: NetworkLimits?
   let makeFactory: @Sendable () -> ConnectionFactory
   private let descriptor: Atomic<Int32>
 
   /// - Parameters:
   ///   - address: `host:port`; port 0 takes a free one.
+  ///   - tls: nil: connections are in clear.
+  ///   - limits: of its connections; nil: the server's.
   ///   - allowRemote: whether other machines may reach it. Without it only a loopback address is accepted.
   ///   - option: the configuration key that sets `allowRemote`, for the error's hint.
   ///   - makeFactory: runs once on each loop's thread.
   public init(
-    address text: String, allowRemote: Bool, option: String, makeFactory: @escaping @Sendable () -> ConnectionFactory
+    address text: String, tls: ServerTLS? = nil, limits: NetworkLimits? = nil, allowRemote: Bool, option: String,
+    makeFactory: @escaping @Sendable () -> ConnectionFactory
   ) throws(NetworkError) {
     let asked = try SocketAddress(parsing: text)
     guard allowRemote || asked.isLoopback else {
       throw NetworkError(
         .remote,
-        "listening on \(text) would let other machines in, without authentication; set \(option): true, or use 127.0.0.1"
+        "listening on \(text) would let other machines in, without both TLS and authentication; configure them, set "
+          + "\(option): true, or use 127.0.0.1"
       )
     }
     let descriptor = try Self.listen(on: asked, text)
@@ -32,6 +40,8 @@ public final class Listener: Sendable {
     }
     address = bound
     self.descriptor = Atomic(descriptor)
+    self.tls = tls
+    self.limits = limits
     self.makeFactory = makeFactory
   }
 

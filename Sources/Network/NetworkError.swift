@@ -7,6 +7,8 @@ public struct NetworkError: Error, CustomStringConvertible, Sendable {
     case address
     /// An address other machines could reach, without leave.
     case remote
+    /// A certificate, a key or a file of tokens that is of no use.
+    case credentials
     /// The system refused.
     case system
   }

@@ -18,21 +18,22 @@ final class NetworkLoop: @unchecked Sendable {
   }
 
   let base: OpaquePointer
+  /// Of outgoing connections, and of listeners that have none of their own.
   let limits: NetworkLimits
-  let counters: NetworkCounters
   private let accept: Accept
   private let wakeDescriptor: Int32
   private let mutex = Mutex()
   /// The grace of a drain that another thread has asked for.
   private var asked_ms: Int?
 
-  /// Where bytes are received: `limits.input_bytes` of them.
+  /// Where bytes are received: as many as the limits of any listener let in at once.
   let readMemory: UnsafeMutableRawPointer
+  /// What connections hold above `Connection.piece_bytes` each.
+  var held_bytes = 0
   /// Replies on their way to a socket.
   var stage = ByteBuffer(capacity: 64 * 1024)
   private(set) var isDraining = false
   private var acceptors: [Acceptor] = []
-  private var isPaused = false
   private var connections: [Int32: Connection] = [:]
   private var outgoing: [Int32: OutgoingConnection] = [:]
   private var wakeEvent: Event?
@@ -48,7 +49,7 @@ final class NetworkLoop: @unchecked Sendable {
   var now_ns: UInt64 { MonotonicClock.now_ns }
 
   init(
-    listeners: [Listener], limits: NetworkLimits, counters: NetworkCounters, accept: @escaping Accept
+    listeners: [Listener], limits: NetworkLimits, accept: @escaping Accept
   ) throws(NetworkError) {
     let configuration = event_config_new()
     event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
@@ -65,9 +66,11 @@ final class NetworkLoop: @unchecked Sendable {
     self.base = base
     self.wakeDescriptor = wakeDescriptor
     self.limits = limits
-    self.counters = counters
     self.accept = accept
-    readMemory = .allocate(byteCount: limits.input_bytes, alignment: 16)
+    readMemory = .allocate(
+      byteCount: listeners.reduce(max(limits.input_bytes, Connection.piece_bytes)) {
+        max($0, $1.limits?.input_bytes ?? 0)
+      }, alignment: 16)
     for listener in listeners { acceptors.append(try Acceptor(listener, loop: self)) }
   }
 
@@ -109,44 +112,42 @@ final class NetworkLoop: @unchecked Sendable {
   // MARK: Accepting
 
   func acceptReady(_ acceptor: Acceptor) {
-    for _ in 0..<Self.acceptBurst where !isPaused {
+    for _ in 0..<Self.acceptBurst where !acceptor.isPaused {
       if !acceptOne(acceptor) { return }
     }
   }
 
   /// False where nobody waits, or nobody may come in now.
   private func acceptOne(_ acceptor: Acceptor) -> Bool {
-    guard counters.open.add(1, ordering: .relaxed).newValue <= limits.connections else {
+    let counters = acceptor.listener.counters
+    guard counters.open.add(1, ordering: .relaxed).newValue <= acceptor.limits.connections else {
       counters.open.subtract(1, ordering: .relaxed)
-      pauseAccepting()
+      pause([acceptor], counters)
       return false
     }
     let descriptor = accept(acceptor.descriptor)
     guard descriptor >= 0 else {
       counters.open.subtract(1, ordering: .relaxed)
-      // Nobody waits, or the one who did has left. Anything else (EMFILE, ENFILE, ENOMEM, ...) lasts.
-      if ![EAGAIN, EINTR, ECONNABORTED, EPROTO].contains(-descriptor) { pauseAccepting() }
+      // Nobody waits, or the one who did has left. Anything else (EMFILE, ENFILE, ENOMEM, ...) lasts, and is every listener's.
+      if ![EAGAIN, EINTR, ECONNABORTED, EPROTO].contains(-descriptor) { pause(acceptors, counters) }
       return false
     }
     counters.accepted.add(1, ordering: .relaxed)
     connections[descriptor] = Connection(
-      socket: Socket(descriptor: descriptor), handler: acceptor.factory.makeConnection(), loop: self)
+      socket: Socket(descriptor: descriptor), handler: acceptor.factory.makeConnection(), acceptor: acceptor, loop: self
+    )
     return true
   }
 
-  private func pauseAccepting() {
-    guard !isPaused else { return }
-    isPaused = true
+  private func pause(_ paused: [Acceptor], _ counters: NetworkCounters) {
     counters.acceptPauses.add(1, ordering: .relaxed)
-    for acceptor in acceptors { acceptor.pause() }
+    for acceptor in paused where !acceptor.isPaused { acceptor.pause() }
     resumeEvent?.add(after_ns: Self.acceptPause_ns)
   }
 
   private func resumeAccepting() {
-    guard isPaused, !isDraining else { return }
-    isPaused = false
-    resumeEvent?.delete()
-    for acceptor in acceptors { acceptor.start() }
+    guard !isDraining else { return }
+    for acceptor in acceptors where acceptor.isPaused { acceptor.start() }
   }
 
   // MARK: Ending
@@ -161,7 +162,7 @@ final class NetworkLoop: @unchecked Sendable {
 
   private func drain() {
     // Who has connected by now is let in: closing the socket would reset them.
-    for acceptor in acceptors { while !isPaused && acceptOne(acceptor) {} }
+    for acceptor in acceptors { while !acceptor.isPaused && acceptOne(acceptor) {} }
     isDraining = true
     acceptors = []
     for connection in Array(connections.values) { connection.drain() }
@@ -176,14 +177,14 @@ final class NetworkLoop: @unchecked Sendable {
   // MARK: Outgoing
 
   /// Held until `closed`.
-  func opened(_ connection: OutgoingConnection) { outgoing[connection.socket.descriptor] = connection }
+  func opened(_ connection: OutgoingConnection) { outgoing[connection.descriptor] = connection }
 
-  func closed(_ connection: OutgoingConnection) { outgoing[connection.socket.descriptor] = nil }
+  func closed(_ connection: OutgoingConnection) { outgoing[connection.descriptor] = nil }
 
   /// The connection is closed, and its descriptor may be another's from now on.
   func closed(_ connection: Connection) {
-    connections[connection.socket.descriptor] = nil
-    counters.open.subtract(1, ordering: .relaxed)
+    connections[connection.descriptor] = nil
+    connection.counters.open.subtract(1, ordering: .relaxed)
     if isDraining {
       if connections.isEmpty { event_base_loopbreak(base) }
     } else {

@@ -4,7 +4,8 @@ import Threads
 public final class NetworkServer: @unchecked Sendable {  // the threads are only touched under `mutex`
   /// Where it listens, in the order of the listeners.
   public let addresses: [SocketAddress]
-  public let counters = NetworkCounters()
+  /// Of all listeners.
+  public let counters: NetworkTotals
   private let workers: [Worker]
   private let mutex = Mutex()
 
@@ -18,7 +19,8 @@ public final class NetworkServer: @unchecked Sendable {  // the threads are only
     }
   }
 
-  /// Starts to accept at once. The server closes the listeners, also where it cannot start.
+  /// Starts to accept at once. The server closes the listeners, also where it cannot start. `limits` are those of outgoing connections, and
+  /// of listeners without any.
   public convenience init(
     name: String = "net", loops: Int = 1, limits: NetworkLimits = NetworkLimits(), listeners: [Listener]
   ) throws(NetworkError) {
@@ -31,9 +33,10 @@ public final class NetworkServer: @unchecked Sendable {  // the threads are only
   ) throws(NetworkError) {
     defer { for listener in listeners { listener.release() } }
     addresses = listeners.map(\.address)
+    counters = NetworkTotals(parts: listeners.map(\.counters))
     var loops: [NetworkLoop] = []
     for _ in 0..<max(count, 1) {
-      loops.append(try NetworkLoop(listeners: listeners, limits: limits, counters: counters, accept: accept))
+      loops.append(try NetworkLoop(listeners: listeners, limits: limits, accept: accept))
     }
     workers = loops.enumerated().map { index, loop in Worker(loop: loop, name: "\(name)-\(index)") }
   }

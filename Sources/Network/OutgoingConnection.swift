@@ -21,8 +21,14 @@ public struct Dialer {
   unowned let loop: NetworkLoop  // the loop outlives its factories, which alone are given a dialer
 
   /// Begins to connect; whether it succeeds shows later. Does not block.
-  public func dial(_ address: SocketAddress, _ handler: OutgoingHandler) throws(NetworkError) -> OutgoingConnection {
-    let connection = OutgoingConnection(socket: try Socket(connectingTo: address), handler: handler, loop: loop)
+  ///
+  /// - Parameter peer: Whose certificate it must have; nil: in clear.
+  public func dial(
+    _ address: SocketAddress, _ handler: OutgoingHandler, tls peer: TLSPeer? = nil
+  ) throws(NetworkError) -> OutgoingConnection {
+    let socket = try Socket(connectingTo: address)
+    let session = peer.map { TLSSession(connecting: socket.descriptor, to: $0.host, $0.tls.current) }
+    let connection = OutgoingConnection(Channel(socket, session), handler: handler, loop: loop)
     loop.opened(connection)
     return connection
   }
@@ -31,30 +37,31 @@ public struct Dialer {
 /// A connection to another server, from connecting to closing. All of it belongs to its loop's thread. The loop holds it until it is
 /// closed.
 public final class OutgoingConnection {
-  private enum Phase { case connecting, open, closed }
+  private enum Phase { case connecting, handshaking, open, closed }
 
-  let socket: Socket
+  private let channel: Channel
   private unowned let loop: NetworkLoop
   private let handler: OutgoingHandler
   private var phase = Phase.connecting
-  /// To be sent, from `sent` on.
-  private var output = ByteBuffer(capacity: 512)
-  private var sent = 0
+  private var output = Outbox(kept_bytes: 4096)
   private var isWriting = false
   private var readEvent: Event?
   private var writeEvent: Event?
   private var deadline = Deadline()
 
-  init(socket: Socket, handler: OutgoingHandler, loop: NetworkLoop) {
-    self.socket = socket
+  var descriptor: Int32 { channel.socket.descriptor }
+
+  init(_ channel: consuming Channel, handler: OutgoingHandler, loop: NetworkLoop) {
+    let descriptor = channel.socket.descriptor
+    self.channel = channel
     self.handler = handler
     self.loop = loop
     // Valid as long as the events are: they are gone when the connection is closed, and until then the loop holds it.
     let context = Unmanaged.passUnretained(self).toOpaque()
-    readEvent = Event(loop.base, socket.descriptor, EV_READ | EV_PERSIST, context) { _, _, context in
+    readEvent = Event(loop.base, descriptor, EV_READ | EV_PERSIST, context) { _, _, context in
       OutgoingConnection.from(context).readable()
     }
-    writeEvent = Event(loop.base, socket.descriptor, EV_WRITE | EV_PERSIST, context) { _, _, context in
+    writeEvent = Event(loop.base, descriptor, EV_WRITE | EV_PERSIST, context) { _, _, context in
       OutgoingConnection.from(context).writable()
     }
     deadline.event = Event(loop.base, -1, 0, context) { _, _, context in OutgoingConnection.from(context).timerFired() }
@@ -65,12 +72,12 @@ public final class OutgoingConnection {
     Unmanaged<OutgoingConnection>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
   }
 
-  /// Sends, or keeps what the socket does not take yet; the caller bounds how much that is.
+  /// Sends, or keeps what cannot be sent yet; the caller bounds how much that is.
   public func send(_ bytes: UnsafeRawBufferPointer) {
     guard phase != .closed else { return }
-    output.append(bytes)
+    if phase != .open { return output.add(bytes) }
     // What fails here fails again when the event looks, where the handler may be told.
-    if phase == .open { _ = sendOutput() }
+    expectRoom(output.send(bytes, through: channel) != .sent)
   }
 
   /// From now on; an earlier time is forgotten.
@@ -82,11 +89,12 @@ public final class OutgoingConnection {
   /// The handler hears nothing more.
   public func close() {
     guard phase != .closed else { return }
+    if phase == .open, channel.isSecure { _ = channel.finish() }
     phase = .closed
     readEvent = nil
     writeEvent = nil
     deadline.event = nil
-    socket.close()
+    channel.socket.close()
     loop.closed(self)
   }
 
@@ -96,42 +104,53 @@ public final class OutgoingConnection {
   }
 
   private func readable() {
-    // The handler may let other connections use the same memory: nothing is done with the bytes after it returns.
-    switch socket.receive(loop.readMemory, loop.limits.input_bytes) {
-    case .bytes(let count): handler.receive(UnsafeRawBufferPointer(start: loop.readMemory, count: count))
-    case .wouldBlock: return
-    case .end: end("it ended the connection")
-    case .failed: end(String(cString: strerror(errno)).lowercased())
-    }
+    if phase == .handshaking { return handshake() }
+    repeat {
+      // The handler may let other connections use the same memory: nothing is done with the bytes after it returns.
+      switch channel.receive(loop.readMemory, loop.limits.input_bytes) {
+      case .bytes(let count): handler.receive(UnsafeRawBufferPointer(start: loop.readMemory, count: count))
+      case .wouldBlock: return
+      case .end: return end("it ended the connection")
+      case .failed: return end(channel.failure)
+      }
+    } while phase == .open && channel.hasBuffered
   }
 
   private func writable() {
-    if phase == .connecting {
-      let error = socket.pendingError
+    switch phase {
+    case .connecting:
+      let error = channel.socket.pendingError
       if error != 0 { return end(String(cString: strerror(error)).lowercased()) }
-      phase = .open
       readEvent?.add()
+      if channel.isSecure {
+        phase = .handshaking
+        return handshake()
+      }
+      phase = .open
+    case .handshaking: return handshake()
+    case .open, .closed: break
     }
-    if let failure = sendOutput() { end(failure) }
+    flush()
   }
 
-  /// Sends what the socket takes, and waits for room for the rest. Returns why nothing more can be sent.
-  private func sendOutput() -> String? {
-    while sent < output.count {
-      switch socket.send(UnsafeRawBufferPointer(rebasing: output.bytes[sent...])) {
-      case .bytes(let count): sent += count
-      case .wouldBlock:
-        expectRoom(true)
-        return nil
-      case .end, .failed:
-        expectRoom(true)
-        return String(cString: strerror(errno)).lowercased()
-      }
+  private func handshake() {
+    switch channel.handshake() {
+    case .done:
+      phase = .open
+      flush()
+      if phase == .open && channel.hasBuffered { readable() }
+    case .wantsBytes: expectRoom(false)
+    case .wantsRoom: expectRoom(true)
+    case .failed(let reason): end("tls: \(reason)")
     }
-    output.clear()
-    sent = 0
-    expectRoom(false)
-    return nil
+  }
+
+  private func flush() {
+    switch output.flush(through: channel) {
+    case .sent: expectRoom(false)
+    case .blocked: expectRoom(true)
+    case .broken: end(channel.failure)
+    }
   }
 
   private func timerFired() {

@@ -1,7 +1,7 @@
 internal import CNet
 import Glibc
 
-/// A connection's non-blocking socket. The bytes of every protocol pass here and nowhere else: TLS goes between.
+/// A connection's non-blocking socket, under its `Channel`.
 struct Socket {
   enum Outcome {
     case bytes(Int)
@@ -24,6 +24,22 @@ struct Socket {
     let count = recv(descriptor, memory, size, 0)
     if count > 0 { return .bytes(count) }
     return count == 0 ? .end : Self.failure()
+  }
+
+  enum Peeked: Equatable {
+    case byte(UInt8)
+    case nothing
+    /// Or the connection is broken.
+    case end
+  }
+
+  /// The next byte, which stays.
+  func peek() -> Peeked {
+    var byte: UInt8 = 0
+    let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK))
+    if count == 1 { return .byte(byte) }
+    if count < 0, case .wouldBlock = Self.failure() { return .nothing }
+    return .end
   }
 
   func send(_ bytes: UnsafeRawBufferPointer) -> Outcome {

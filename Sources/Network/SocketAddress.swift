@@ -47,11 +47,18 @@ public struct SocketAddress: Sendable, CustomStringConvertible {
   }
 
   /// The address that the socket is bound to, or nil where it has none.
-  init?(boundTo descriptor: Int32) {
+  init?(boundTo descriptor: Int32) { self.init(descriptor, getsockname) }
+
+  /// The address at the other end of a connection, or nil where it has none any more.
+  init?(peerOf descriptor: Int32) { self.init(descriptor, getpeername) }
+
+  private init?(
+    _ descriptor: Int32, _ ask: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+  ) {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     let code = withUnsafeMutablePointer(to: &storage) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { ask(descriptor, $0, &length) }
     }
     guard code == 0 else { return nil }
     self.storage = storage

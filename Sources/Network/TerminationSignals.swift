@@ -2,7 +2,7 @@ internal import CNet
 import Glibc
 import Synchronization
 
-/// SIGTERM and SIGINT as something to wait for, instead of handlers that interrupt.
+/// SIGTERM, SIGINT and, where wanted, SIGHUP as something to wait for, instead of handlers that interrupt.
 ///
 /// To be made first thing on the main thread: threads inherit the mask, those of C libraries too, and a signal whose every
 /// thread blocks it waits for `wait`. SIGPIPE is ignored from then on.
@@ -16,8 +16,10 @@ public final class TerminationSignals: Sendable {
   private let signals: Int32
   private let cancellation: Int32
 
-  public init() throws(NetworkError) {
+  /// - Parameter catchingHangup: Whether SIGHUP is waited for too, instead of ending the process.
+  public init(catchingHangup: Bool = false) throws(NetworkError) {
     var set = Self.mask
+    if catchingHangup { sigaddset(&set, SIGHUP) }
     pthread_sigmask(SIG_BLOCK, &set, nil)
     // A daemon whose log is piped into something that ends goes on without it.
     signal(SIGPIPE, SIG_IGN)
@@ -44,8 +46,8 @@ public final class TerminationSignals: Sendable {
     return set
   }
 
-  /// Blocks until a signal arrives or `cancel` is called.
-  public func wait() -> Cause {
+  /// Blocks until a signal arrives or `cancel` is called; `hangup` is called for each SIGHUP, and then it waits on.
+  public func wait(hangup: () -> Void = {}) -> Cause {
     while true {
       var descriptors = [
         pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
@@ -55,6 +57,10 @@ public final class TerminationSignals: Sendable {
       if descriptors[0].revents != 0 {
         var info = signalfd_siginfo()
         guard read(signals, &info, MemoryLayout<signalfd_siginfo>.size) > 0 else { continue }
+        if info.ssi_signo == UInt32(SIGHUP) {
+          hangup()
+          continue
+        }
         return .signal(name: info.ssi_signo == UInt32(SIGINT) ? "SIGINT" : "SIGTERM")
       }
       return .canceled

@@ -27,6 +27,9 @@ public struct Settings: Sendable, Equatable {
 
   /// Uncompressed.
   public var block_bytes = 16 << 10
+  /// Keys between those that are whole and found by halving: the others are stepped through, each some cache line away, as values
+  /// lie between.
+  public var restartInterval = 4
   public var bloomBitsPerKey = 10.0
   /// Indices and filters count against the cache's capacity; off, they stay in memory beside it.
   public var cachesIndices = true

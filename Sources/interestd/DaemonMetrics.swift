@@ -5,6 +5,7 @@ import Ingest
 import InterestCodec
 import InterestStore
 import Network
+import Serving
 import Synchronization
 import Telemetry
 import Threads
@@ -12,13 +13,27 @@ import Threads
 /// Writes `/metrics`: everything is read when it is asked for. The names are part of the product.
 final class DaemonMetrics: Sendable {
   private let service: LookupService
-  private let network = NetworkCountersBox()
+  private let security: Security
+  private let network = Late<NetworkTotals>()
+  private let ingestion = Late<IngestCounters>()
+  private let resp = Late<RESPFacts>()
+  private let grpc = Late<GRPCEndpoint>()
+  let answers = AnswerCounters()
 
   let contentType = MetricsWriter.contentType
 
-  init(_ service: LookupService) { self.service = service }
+  init(_ service: LookupService, _ security: Security) {
+    self.service = service
+    self.security = security
+  }
 
-  func setNetwork(_ counters: NetworkCounters) { network.set(counters) }
+  func setNetwork(_ counters: NetworkTotals) { network.set(counters) }
+
+  func setRESP(_ facts: RESPFacts) { resp.set(facts) }
+
+  func setGRPC(_ endpoint: GRPCEndpoint) { grpc.set(endpoint) }
+
+  func setIngestion(_ counters: IngestCounters) { ingestion.set(counters) }
 
   func write(to output: inout ByteBuffer) {
     var writer = MetricsWriter()
@@ -37,14 +52,14 @@ final class DaemonMetrics: Sendable {
           "interestd_topology_age_seconds", "Since the group last told who owns which partition.",
           Double(topology.age_ns) / 1e9)
       }
-      if let board = backend.board { writeIngestion(&writer, backend.counters, board) }
+      if let board = backend.board, let counters = ingestion.value { writeIngestion(&writer, counters, board) }
     }
     writer.write(to: &output)
   }
 
   private func writeServing(_ writer: inout MetricsWriter) {
     writer.summary("interestd_lookup_duration_seconds", "Time to answer a sequence lookup.", service.lookups.snapshot)
-    for (code, count) in service.answers.all {
+    for (code, count) in answers.all {
       writer.counter("interestd_http_responses_total", "HTTP replies by status class.", count, ["code": code])
     }
     for outcome in ForwardOutcome.allCases {
@@ -52,13 +67,46 @@ final class DaemonMetrics: Sendable {
         "interestd_forwarded_lookups_total", "Lookups of users of other instances, by what became of them.",
         service.forwards.count(of: outcome), ["outcome": outcome.rawValue])
     }
-    guard let values = network.values else { return }
+    writeRESP(&writer)
+    grpc.value?.write(to: &writer)
+    if let cache = service.cache { writeCache(&writer, cache.figures) }
+    security.write(to: &writer)
+    guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
     writer.counter(
       "interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
+    writer.counter("interestd_tls_handshakes_total", "TLS handshakes completed over HTTP's port.", values.handshakes)
+    writer.counter(
+      "interestd_tls_handshakes_failed_total", "Those that were not: no certificate, nothing in common, too slow.",
+      values.handshakesFailed)
     writer.counter("interestd_received_bytes_total", "Bytes received.", values.received_bytes)
     writer.counter("interestd_sent_bytes_total", "Bytes sent.", values.sent_bytes)
+  }
+
+  private func writeRESP(_ writer: inout MetricsWriter) {
+    guard let facts = resp.value, let network = facts.network else { return }
+    writer.counter("interestd_resp_commands_total", "RESP commands.", facts.counters.commands)
+    writer.counter("interestd_resp_errors_total", "RESP replies that were errors.", facts.counters.errors)
+    writer.counter(
+      "interestd_resp_protocol_errors_total", "RESP connections ended because of what they sent.",
+      facts.counters.protocolErrors)
+    writer.gauge("interestd_resp_connections", "Open RESP connections.", Double(network.open))
+    writer.counter("interestd_resp_connections_accepted_total", "RESP connections accepted.", network.accepted)
+    writer.counter("interestd_resp_received_bytes_total", "Bytes received over RESP.", network.received_bytes)
+    writer.counter("interestd_resp_sent_bytes_total", "Bytes sent over RESP.", network.sent_bytes)
+  }
+
+  private func writeCache(_ writer: inout MetricsWriter, _ figures: AnswerCache.Figures) {
+    writer.counter("interestd_answer_cache_hits_total", "Lookups answered from ready answers.", figures.hits)
+    writer.counter("interestd_answer_cache_misses_total", "Lookups that had to be made.", figures.misses)
+    writer.counter(
+      "interestd_answer_cache_stale_total", "Misses whose ready answer was there and did not hold any more.",
+      figures.stale)
+    writer.counter(
+      "interestd_answer_cache_evictions_total", "Ready answers given up for want of room.", figures.evictions)
+    writer.gauge("interestd_answer_cache_answers", "Ready answers.", Double(figures.answers))
+    writer.gauge("interestd_answer_cache_bytes", "Memory of ready answers.", Double(figures.bytes))
   }
 
   private func writeState(_ writer: inout MetricsWriter, _ backend: LookupService.Backend) {
@@ -152,7 +200,7 @@ final class DaemonMetrics: Sendable {
   }
 
   /// The second number of /proc/self/statm, in pages.
-  private static var resident_bytes: Int? {
+  static var resident_bytes: Int? {
     let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
@@ -164,12 +212,12 @@ final class DaemonMetrics: Sendable {
   }
 }
 
-/// The server's counters, known once it listens: after its handlers are made.
-private final class NetworkCountersBox: @unchecked Sendable {  // guarded by `mutex`
+/// What is known after the handlers are made: the server's counters once it listens, ingestion's once there is a state.
+private final class Late<Value: Sendable>: @unchecked Sendable {  // guarded by `mutex`
   private let mutex = Mutex()
-  private var counters: NetworkCounters?
+  private var known: Value?
 
-  func set(_ counters: NetworkCounters) { mutex.withLock { self.counters = counters } }
+  func set(_ value: Value) { mutex.withLock { known = value } }
 
-  var values: NetworkCounters.Values? { mutex.withLock { counters }?.values }
+  var value: Value? { mutex.withLock { known } }
 }

@@ -2,38 +2,85 @@ import DaemonConfig
 import Glibc
 import HTTP
 import Network
+import RESP
 import Routing
+import Serving
 import Telemetry
+import Threads
 
-/// The HTTP server of `run` and `serve`.
+/// The servers of `run` and `serve`: HTTP, and gRPC and RESP where those are configured.
 struct Endpoint: Sendable {
   let server: NetworkServer
   /// The address by which clients and other instances reach this one.
   let instance: String
+  let metrics: DaemonMetrics
+  private let isSecure: Bool
+  private let respServer: NetworkServer?
+  private let grpc: GRPCEndpoint?
   private let service: LookupService
+  private let security: Security
 
   /// Requests under way may take so long after a stop.
   private static var grace_ms: Int { 2000 }
 
-  init(_ configuration: DaemonConfiguration, _ service: LookupService, _ log: Log) throws {
-    let metrics = DaemonMetrics(service)
-    let redirects = configuration.http.redirect
+  init(_ configuration: DaemonConfiguration, _ service: LookupService, _ security: Security, _ log: Log) throws {
+    let metrics = DaemonMetrics(service, security)
+    let (redirects, metricsRight) = (configuration.http.redirect, configuration.auth.metricsRight)
     let listener = try Listener(
-      address: configuration.http.listen, allowRemote: configuration.http.allowRemote, option: "http.allow_remote"
+      address: configuration.http.listen, tls: security.tls(of: "http"), allowRemote: security.mayBeRemote("http"),
+      option: "http.allow_remote"
     ) {
-      HTTPServer(handler: LookupHandler(service, metrics, redirects: redirects))
+      HTTPServer(
+        handler: LookupHandler(service, metrics, redirects: redirects, metricsRight: metricsRight),
+        authorizer: security.authorizer)
     }
     server = try NetworkServer(name: "http", limits: configuration.networkLimits, listeners: [listener])
     self.service = service
+    self.security = security
+    isSecure = security.tls(of: "http") != nil
+    self.metrics = metrics
     metrics.setNetwork(server.counters)
-    if configuration.http.allowRemote {
-      log.warn(
-        "http.allow_remote is on: anybody who reaches the address can read every user",
-        ["address": configuration.http.listen])
-    }
     instance = try Self.advertised(configuration.http.advertise, server.addresses[0])
     service.instance = instance
-    log.info("listening", ["http": "\(server.addresses[0])", "advertise": instance])
+    respServer = try Self.serveRESP(configuration, service, security, metrics)
+    grpc = try Self.serveGRPC(configuration, service, security, metrics)
+    log.info(
+      "listening",
+      [
+        "http": "\(server.addresses[0])", "grpc": grpc.map { "\($0.server.addresses[0])" } ?? "off",
+        "resp": respServer.map { "\($0.addresses[0])" } ?? "off",
+        "advertise": instance,
+      ])
+  }
+
+  private static func serveGRPC(
+    _ configuration: DaemonConfiguration, _ service: LookupService, _ security: Security, _ metrics: DaemonMetrics
+  ) throws -> GRPCEndpoint? {
+    if configuration.grpc.listen.isEmpty { return nil }
+    let endpoint = try GRPCEndpoint(
+      listen: configuration.grpc.listen, limits: configuration.grpcLimits, service, security)
+    metrics.setGRPC(endpoint)
+    return endpoint
+  }
+
+  private static func serveRESP(
+    _ configuration: DaemonConfiguration, _ service: LookupService, _ security: Security, _ metrics: DaemonMetrics
+  ) throws -> NetworkServer? {
+    if configuration.resp.listen.isEmpty { return nil }
+    let facts = RESPFacts()
+    let listener = try Listener(
+      address: configuration.resp.listen, tls: security.tls(of: "resp"), allowRemote: security.mayBeRemote("resp"),
+      option: "resp.allow_remote"
+    ) {
+      RESPServer(handler: SequenceCommands(service, facts, security.authorizer), counters: facts.counters)
+    }
+    var limits = configuration.respLimits
+    limits.input_bytes = RESPLimits().request_bytes + 64 * 1024
+    limits.pipelined_bytes = 8 << 20
+    let server = try NetworkServer(name: "resp", limits: limits, listeners: [listener])
+    facts.set(port: server.addresses[0].port) { server.counters.values }
+    metrics.setRESP(facts)
+    return server
   }
 
   /// What is configured; otherwise where it listens, which for all interfaces is the host's name.
@@ -50,10 +97,16 @@ struct Endpoint: Sendable {
   }
 
   /// Where it is reached: with the port that was taken where 0 was asked for.
-  var url: String { "http://\(server.addresses[0])" }
+  var url: String { "\(isSecure ? "https" : "http")://\(server.addresses[0])" }
 
   func stop() {
+    defer { security.stop() }
     service.beginDraining()
+    // Side by side: each may take all of the grace.
+    let draining = respServer.map { server in Thread(name: "drain-resp") { server.drain(grace_ms: Self.grace_ms) } }
+    let drainingGRPC = grpc.map { grpc in Thread(name: "drain-grpc") { grpc.server.drain(grace_ms: Self.grace_ms) } }
     server.drain(grace_ms: Self.grace_ms)
+    draining?.join()
+    drainingGRPC?.join()
   }
 }

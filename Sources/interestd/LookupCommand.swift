@@ -5,6 +5,7 @@ import FoundationNetworking
 import Glibc
 import InterestStore
 import Lookup
+import Network
 
 /// `interestd lookup`
 struct LookupCommand {
@@ -59,14 +60,18 @@ struct LookupCommand {
     }
     if !parameters.isEmpty { components.queryItems = parameters }
     guard let url = components.url else { throw SetupError("user '\(user)' does not fit into a URL") }
-    return try Self.get(url)
+    return try get(url)
   }
 
-  private static func get(_ url: URL) throws -> Data {
+  private func get(_ url: URL) throws -> Data {
+    var request = URLRequest(url: url)
+    if let file = arguments.text("token-file") {
+      request.setValue("Bearer \(try OwnToken(file: file).secret)", forHTTPHeaderField: "Authorization")
+    }
     let done = DispatchSemaphore(value: 0)
     // Written once before the semaphore is signalled, read after it was waited for.
     nonisolated(unsafe) var outcome: (Data?, URLResponse?, (any Error)?)
-    URLSession.shared.dataTask(with: url) { data, response, error in
+    URLSession.shared.dataTask(with: request) { data, response, error in
       outcome = (data, response, error)
       done.signal()
     }.resume()

@@ -35,6 +35,7 @@ struct Main {
     case "erase": try EraseCommand(arguments).run()
     case "synth": try SynthCommand(arguments).run()
     case "bench ingest": try BenchIngestCommand(arguments).run()
+    case "bench lookup": try BenchLookupCommand(arguments).run()
     case "config example": ConfigExampleCommand().run()
     default: try ConfigCheckCommand(arguments).run()
     }

@@ -9,7 +9,14 @@ private let configIfAny = Option.text(
 private let state = Option.text("state", "DIR", help: "the state directory (state.directory)")
 private let clusterMap = Option.text(
   "cluster-map", "FILE", help: "the cluster map, a CSV shop_id,group_id (cluster_map)")
+private let grpc = Option.text(
+  "grpc", "HOST:PORT", help: "where gRPC is served (grpc.listen); port 0 takes a free one")
+private let resp = Option.text(
+  "resp", "HOST:PORT", help: "where RESP, Redis' protocol, is served (resp.listen); port 0 takes a free one")
 private let http = Option.text("http", "HOST:PORT", help: "where HTTP is served (http.listen); port 0 takes a free one")
+
+private let cache = Option.integer(
+  "cache-mb", "N", in: 0...1_048_576, help: "MiB for answers that are ready; 0 keeps none (lookup.cache_bytes)")
 
 private let queryOptions: [Option] = [
   .text("groups", "N", help: "groups at most, the newest (or largest) of them; default 100"),
@@ -61,11 +68,11 @@ let program = Program(
     Command(
       "run", summary: "the daemon: consume a Kafka topic and serve lookups",
       discussion:
-        "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP "
-        + "while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
+        "Joins a consumer group, folds the topic's behaviors into the state directory and answers lookups over HTTP, "
+        + "gRPC and RESP while it does. SIGTERM and SIGINT flush, commit the group's offsets and end it with exit code 0.",
       options: [
         config, brokers, topic, group, clusterMap, state,
-        http,
+        http, grpc, resp, cache,
       ],
       examples: [
         Example(
@@ -74,9 +81,10 @@ let program = Program(
       ]),
     Command(
       "serve", summary: "answer lookups from a state directory, without Kafka",
-      discussion: "Opens a state directory and answers lookups over HTTP until SIGTERM or SIGINT.",
+      discussion: "Opens a state directory and answers lookups over HTTP, gRPC and RESP until SIGTERM or SIGINT.",
       options: [
-        .text("state", "DIR", required: true, help: "the state directory"), http, configIfAny,
+        .text("state", "DIR", required: true, help: "the state directory"), http, grpc, resp, clusterMap, cache,
+        configIfAny,
       ],
       examples: [Example("interestd serve --state ./state --http 127.0.0.1:8080", "serves a state")]),
     Command(
@@ -88,6 +96,7 @@ let program = Program(
       options: [
         .text("state", "DIR", help: "read this state directory, which nobody has open for writing"),
         .text("endpoint", "URL", help: "ask the daemon at this URL, as in http://127.0.0.1:8080"),
+        .text("token-file", "FILE", help: "show the endpoint the first token in this file"),
       ] + queryOptions + [json],
       oneOf: [["state", "endpoint"]],
       examples: [Example("interestd lookup 900 --state ./state --groups 10", "a user's ten newest groups")]),
@@ -199,6 +208,31 @@ let program = Program(
           "interestd bench ingest --from-kafka --brokers 127.0.0.1:9092 --topic behaviors --events 5000000 "
             + "--cluster-map groups.csv --config behaviors.yaml --json", "a topic, for a script"),
       ]),
+    Command(
+      "bench lookup", summary: "measure lookups in this process, without a network",
+      discussion:
+        "Looks random users up on one thread, as the loops of all protocols do: in the synthetic workload while its last buffer is "
+        + "nearly full and its files are not compacted (hot), and compacted; or in a state that is there. Each is measured with every "
+        + "answer made anew, and with all answers ready.",
+      options: [
+        .flag("in-process", help: "what it does with or without this flag, for scripts to say so"),
+        .text("state", "DIR", help: "look into this state instead; it must not be open"),
+        .integer("events", "N", in: 1...100_000_000_000, default: 5_000_000, help: "behaviors of the workload"),
+        .integer("users", "U", in: 1...16_777_216, default: 50_000, help: "its users"),
+        .integer("shops", "S", in: 1...100_000_000, default: 100_000, help: "its shops"),
+        .integer("group-count", "G", in: 1...10_000_000, default: 1024, help: "its groups of shops"),
+        .integer("partitions", "P", in: 1...1024, default: 8, help: "partitions that it is spread over"),
+        .choice("form", "FORM", of: ["protobuf", "json"], default: "protobuf", help: "of the answers"),
+        .integer("seconds", "S", in: 1...3600, default: 3, help: "of each measurement"),
+        .integer("cache-mb", "N", in: 0...1_048_576, default: 256, help: "MiB for ready answers; 0: not measured"),
+        .text("groups", "N", help: "groups at most; default 100"),
+        .text("behaviors", "N", help: "behaviors of each group at most; default all that are kept"),
+        .text("order", "ORDER", help: "which groups are chosen: recency (default) or frequency"),
+        .text("fields", "LIST", help: "columns that are answered, as counts,windows,behavior_shop; default all"),
+        .text("directory", "DIR", help: "where state and workload are put; default the directory of temporary files"),
+        json,
+      ],
+      examples: [Example("interestd bench lookup --json", "five million behaviors of 50,000 users")]),
     Command(
       "config check", summary: "check a configuration and print what results",
       discussion:

@@ -7,6 +7,7 @@ import InterestStore
 import Kafka
 import Network
 import Routing
+import Serving
 import Synchronization
 import Telemetry
 import Threads
@@ -18,16 +19,18 @@ struct RunCommand {
   init(_ arguments: ParsedArguments) { self.arguments = arguments }
 
   func run() throws -> Int32 {
-    let signals = try TerminationSignals()
+    let signals = try TerminationSignals(catchingHangup: true)
     let configuration = try DaemonConfiguration.load(
       arguments, needs: [.brokers, .topic, .clusterMap, .stateDirectory])
     let log = configuration.makeLog()
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
-    let service = LookupService()
-    let endpoint = try Endpoint(configuration, service, log)
+    let security = try Security(configuration, log)
+    let service = LookupService(
+      version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers)
+    let endpoint = try Endpoint(configuration, service, security, log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
-    if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
+    if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     service.beginDraining()
     // Both have bounds of their own, which together could pass the ten seconds of a stop.
@@ -53,6 +56,7 @@ final class Daemon: Sendable {
   private let url: String
   /// Where others reach this instance.
   private let instance: String
+  private let metrics: DaemonMetrics
   private let stopRequested = Atomic<Bool>(false)
   private let mutex = Mutex()
   // Made by `init` and joined by `stop`, both on the main thread.
@@ -79,6 +83,7 @@ final class Daemon: Sendable {
     self.log = log
     url = endpoint.url
     instance = endpoint.instance
+    metrics = endpoint.metrics
     thread = Threads.Thread(name: "daemon") { [self] in
       do {
         try work()
@@ -117,7 +122,8 @@ final class Daemon: Sendable {
     let pipeline = Pipeline(store: store, clusterMap: clusterMap)
     let ingest = KafkaIngest()
     let topology = topology(ingest, settings)
-    service.publish(.init(store: store, board: ingest.board, counters: pipeline.counters, topology: topology))
+    metrics.setIngestion(pipeline.counters)
+    service.publish(.init(store: store, board: ingest.board, topology: topology, clusterMap: clusterMap))
     mutex.withLock { (self.ingest, self.topology) = (ingest, topology) }
     ingest.start(settings, pipeline, log: log)
     if isStopping { ingest.requestStop() }

@@ -1,9 +1,10 @@
 import CommandLineArguments
 import DaemonConfig
 import Foundation
-import Ingest
+import InterestCodec
 import InterestStore
 import Network
+import Serving
 
 /// `interestd serve`
 struct ServeCommand {
@@ -12,7 +13,7 @@ struct ServeCommand {
   init(_ arguments: ParsedArguments) { self.arguments = arguments }
 
   func run() throws -> Int32 {
-    let signals = try TerminationSignals()
+    let signals = try TerminationSignals(catchingHangup: true)
     let path = arguments.text("state") ?? ""
     var configuration: DaemonConfiguration
     if let file = arguments.text("config") {
@@ -25,17 +26,30 @@ struct ServeCommand {
     }
     try configuration.apply(arguments)
     let log = configuration.makeLog()
-    let service = LookupService()
-    let endpoint = try Endpoint(configuration, service, log)
+    let security = try Security(configuration, log)
+    let service = LookupService(
+      version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers)
+    let endpoint = try Endpoint(configuration, service, security, log)
     let store = try InterestStore.open(
       serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")
     service.publish(
       .init(
-        store: store, board: nil, counters: IngestCounters(), ownedAtLast: try store.generation.ownedPartitions()))
-    if case .signal(let name) = signals.wait() { log.info("stopping", ["signal": name]) }
+        store: store, ownedAtLast: try store.generation.ownedPartitions(),
+        clusterMap: try clusterMap(configuration, of: store)))
+    if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     endpoint.stop()
     log.info("stopped")
     return 0
+  }
+
+  /// By which groups of shops are found, where one is named: it has to be the state's.
+  private func clusterMap(_ configuration: DaemonConfiguration, of store: InterestStore) throws -> ClusterMap? {
+    if configuration.clusterMap.isEmpty { return nil }
+    let map = try ClusterMap.load(configuration.clusterMap)
+    if map.hash == store.generation.clusterMap { return map }
+    throw SetupError(
+      "the cluster map \(configuration.clusterMap) is another than the state's: its hash is \(map.hash), and the state has "
+        + "\(store.generation.clusterMap). Name the one that the state was made with")
   }
 }

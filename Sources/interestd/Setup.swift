@@ -34,6 +34,11 @@ extension DaemonConfiguration {
     kafka.topic = given("topic") ?? kafka.topic
     kafka.group = given("group") ?? kafka.group
     http.listen = given("http") ?? http.listen
+    resp.listen = given("resp") ?? resp.listen
+    grpc.listen = given("grpc") ?? grpc.listen
+    if arguments.command.options.contains(where: { $0.name == "cache-mb" }), let size = arguments.integer("cache-mb") {
+      lookup.cache_bytes = size << 20
+    }
     try validate()
     try validateKafkaProperties()
     try require(needs)
@@ -60,6 +65,19 @@ extension DaemonConfiguration {
     limits.connections = http.maximumConnections
     limits.request_ms = http.requestDeadline_ms
     limits.idle_ms = http.idleTimeout_ms
+    return limits
+  }
+
+  var grpcLimits: NetworkLimits {
+    var limits = networkLimits
+    limits.connections = grpc.maximumConnections
+    return limits
+  }
+
+  var respLimits: NetworkLimits {
+    var limits = networkLimits
+    limits.connections = resp.maximumConnections
+    limits.idle_ms = resp.idleTimeout_ms
     return limits
   }
 

@@ -1,7 +1,7 @@
 import Bytes
-import Ingest
 import InterestStore
 import Routing
+import Serving
 
 /// `/v1/topology` (Schemas/topology.schema.json).
 enum TopologyJSON {

@@ -80,7 +80,7 @@ struct EnvironmentTests {
       ("INTERESTD_KAFKA__BROKRES", "no key has this variable; did you mean INTERESTD_KAFKA__BROKERS?"),
       ("INTERESTD_KAFKA_BROKERS", "no key has this variable; did you mean INTERESTD_KAFKA__BROKERS?"),
       ("INTERESTD_kafka__brokers", "no key has this variable; variables are named INTERESTD_SECTION__KEY"),
-      ("INTERESTD_HTTP_PORT", "no key has this variable; did you mean INTERESTD_HTTP__LISTEN?"),
+      ("INTERESTD_HTTP_LISTEN", "no key has this variable; did you mean INTERESTD_HTTP__LISTEN?"),
       ("INTERESTD_", "no key has this variable; variables are named INTERESTD_SECTION__KEY"),
       ("INTERESTD_CLUSTERMAP", "no key has this variable; did you mean INTERESTD_CLUSTER_MAP?"),
     ])

@@ -134,8 +134,9 @@ struct LoadingTests {
         state.kept_behaviors: needs a whole number from 1 to 255, not '0'
         state.windows_days: needs a list of 1 to 8 whole numbers from 1 to 32, each larger than the last, not [5, 3]
         kafka.topic: needs a topic: at most 244 letters, digits, '.', '_' and '-', not 'a b'
-        http.listen: '0.0.0.0:80' can be reached by other machines, and http.allow_remote is false: listen on 127.0.0.1, \
-        or set http.allow_remote to true
+        http.listen: '0.0.0.0:80' can be reached by other machines, and has neither TLS nor authentication: set \
+        tls.certificate and tls.key, and auth.read_tokens_file or tls.client_ca; or listen on 127.0.0.1; or set http.allow_remote \
+        to true
         """)
   }
 

@@ -47,14 +47,42 @@ struct PrintingTests {
           topic: ""
           retention_ms: 1209600000
           retention_bytes: 1073741824
+        tls:
+          certificate: ""
+          key: ""
+          client_ca: ""
+        auth:
+          read_tokens_file: ""
+          admin_tokens_file: ""
+          read_subjects: []
+          admin_subjects: []
+          metrics: admin
         http:
           listen: "127.0.0.1:8080"
           allow_remote: false
+          tls: auto
           advertise: ""
           redirect: false
           maximum_connections: 1024
           request_deadline_ms: 10000
           idle_timeout_ms: 60000
+        grpc:
+          listen: ""
+          allow_remote: false
+          tls: auto
+          maximum_connections: 1024
+        resp:
+          listen: ""
+          allow_remote: false
+          tls: auto
+          maximum_connections: 1024
+          idle_timeout_ms: 600000
+        forward:
+          tls: auto
+          ca: ""
+          certificate: ""
+          key: ""
+          token_file: ""
         log:
           level: info
           format: logfmt

@@ -27,7 +27,7 @@ struct RefusalTests {
       ("kafak: {}", "kafak: unknown key; did you mean kafka?"),
       ("clustermap: x", "clustermap: unknown key; did you mean cluster_map?"),
       ("http: { xyzzy: 1 }", httpKeys),
-      ("log: { listen: a }", "log.listen: unknown key; did you mean http.listen?"),
+      ("log: { listen: a }", "log.listen: unknown key; did you mean http.listen or grpc.listen or resp.listen?"),
       (
         "kafka: { sasl.password: hunter2 }",
         "kafka.sasl.password: unknown key; librdkafka's own properties go into the map kafka.properties"
@@ -35,11 +35,11 @@ struct RefusalTests {
       ("kafka.brokers: a", "kafka.brokers: unknown key; write brokers inside the map kafka"),
       (
         "qqqq: 1",
-        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, dead_letters, http, log"
+        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, dead_letters, tls, auth, http, grpc, resp, forward, log"
       ),
       (
         "\"\": 1",
-        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, dead_letters, http, log"
+        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, dead_letters, tls, auth, http, grpc, resp, forward, log"
       ),
     ])
   func unknownKey(line: String, message: String) {
@@ -47,7 +47,7 @@ struct RefusalTests {
   }
 
   static let httpKeys =
-    "http.xyzzy: unknown key; http has listen, allow_remote, advertise, redirect, maximum_connections, request_deadline_ms, idle_timeout_ms"
+    "http.xyzzy: unknown key; http has listen, allow_remote, tls, advertise, redirect, maximum_connections, request_deadline_ms, idle_timeout_ms"
 
   @Test(
     "a value of another type or out of range is refused with what it must be",
@@ -204,8 +204,8 @@ struct RefusalTests {
     ])
   func remoteListening(address: String, isRemote: Bool) {
     let message =
-      "c.yaml:3: http.listen: '\(address)' can be reached by other machines, and http.allow_remote is false: "
-      + "listen on 127.0.0.1, or set http.allow_remote to true"
+      "c.yaml:3: http.listen: '\(address)' can be reached by other machines, and has neither TLS nor authentication: set tls.certificate and tls.key, and "
+      + "auth.read_tokens_file or tls.client_ca; or listen on 127.0.0.1; or set http.allow_remote to true"
     #expect(refusal("http:\n  listen: \"\(address)\"\n") == (isRemote ? message : nil))
     #expect(refusal("http:\n  listen: \"\(address)\"\n  allow_remote: true\n") == nil)
   }

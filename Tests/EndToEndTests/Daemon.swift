@@ -7,6 +7,8 @@ final class Daemon {
   let command: Command
   /// `host:port` of HTTP.
   let address: String
+  /// `host:port` of gRPC, or `off`.
+  let grpc: String
 
   /// Starts it on a free port, and returns when it listens.
   init(
@@ -20,13 +22,16 @@ final class Daemon {
     }
     self.command = command
     self.address = address
+    grpc = Self.address(of: "grpc", in: command.error) ?? "off"
   }
 
   /// `run` of a data set on a topic. The group notices a member that was killed after 2 s.
   ///
-  /// - Parameter properties: librdkafka's, in YAML.
+  /// - Parameters:
+  ///   - flags: More of them.
+  ///   - properties: librdkafka's, in YAML.
   convenience init(
-    _ data: DataSet, _ topic: Topic, state: String, environment: [String: String] = [:],
+    _ data: DataSet, _ topic: Topic, state: String, environment: [String: String] = [:], flags: [String] = [],
     properties: String = "session.timeout.ms: 2000, heartbeat.interval.ms: 300"
   ) throws {
     let catalog = try String(contentsOfFile: data.configuration, encoding: .utf8)
@@ -34,13 +39,20 @@ final class Daemon {
     try (catalog + "\nkafka: {properties: {\(properties)}}\n").write(
       toFile: configuration, atomically: true, encoding: .utf8)
     try self.init(
-      ["run", "--config", configuration, "--cluster-map", data.clusterMap, "--state", state] + topic.flags,
+      ["run", "--config", configuration, "--cluster-map", data.clusterMap, "--state", state] + topic.flags + flags,
       environment: environment)
   }
 
-  private static func address(in log: String) -> String? {
+  private static func address(of protocolName: String = "http", in log: String) -> String? {
     log.split(separator: "\n").first { $0.contains("message=listening") }?
-      .split(separator: " ").first { $0.hasPrefix("http=") }.map { String($0.dropFirst(5)) }
+      .split(separator: " ").first { $0.hasPrefix("\(protocolName)=") }
+      .map { String($0.dropFirst(protocolName.count + 1)) }
+  }
+
+  /// The port of `grpc` or `resp`, where it listens for them.
+  func port(of protocolName: String) throws -> String {
+    let address = try #require(Self.address(of: protocolName, in: command.error))
+    return try #require(address.split(separator: ":").last.map(String.init))
   }
 
   var url: String { "http://\(address)" }

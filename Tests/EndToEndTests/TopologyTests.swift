@@ -114,6 +114,79 @@ struct TopologyTests {
     for instance in instances { try instance.stop() }
   }
 
+  @Test(
+    "any of them answers for every user over RESP, in the order of the commands, also after one was killed", .redisTools
+  )
+  func forwardsRESP() throws {
+    let data = try DataSet.synthetic(in: folder, events: 20_000, users: 150).data
+    let expected = try lines(data, "whole")
+    let topic = try Topic(partitions: 6)
+    try topic.produce(data.behaviors)
+    var instances = try ["a", "b"].map { name in
+      try Daemon(
+        data, topic, state: folder.file(name),
+        environment: ["INTERESTD_KAFKA__GROUP": topic.name, "INTERESTD_BUFFER__AGE_MS": "100"],
+        flags: ["--resp", "127.0.0.1:0"])
+    }
+    // Before there is a state there is nothing to answer from.
+    let early = try redis(instances[0], ["get nobody"])
+    #expect(early[0].isEmpty || early[0].hasPrefix("LOADING ") || early[0].hasPrefix("TRYAGAIN "), "\(early)")
+    try settle(instances, partitions: 6)
+    try compareRESP(expected, instances)
+    for instance in instances {
+      let answered = try instance.metrics("interestd_forwarded_lookups_total").first { $0.labels.contains("answered") }
+      #expect((answered?.value ?? 0) > 0)
+    }
+    let all = expected.map(\.user).joined(separator: " ")
+    for instance in instances {
+      #expect(try redis(instance, ["exists \(all) nobody"]) == ["\(expected.count)"])
+      #expect(try redis(instance, ["exists nobody", "strlen nobody", "get nobody"]) == ["0", "0", ""])
+    }
+    let lengths = try instances.map { try redis($0, expected.map { "strlen \($0.user)" }) }
+    #expect(lengths[0] == lengths[1] && lengths[0].allSatisfy { (Int($0) ?? 0) > 100 })
+    instances.removeLast().command.kill()
+    try compareRESP(expected, instances)
+    for instance in instances { try instance.stop() }
+  }
+
+  /// Likewise, by one pipeline of commands to each instance; meanwhile it may only tell them to try again.
+  private func compareRESP(_ expected: [(user: String, line: String)], _ instances: [Daemon]) throws {
+    let commands = expected.map { "interest.sequence \($0.user) groups 100000 format json" }
+    for instance in instances {
+      try instance.reach("all users over RESP", within: 90) {
+        let replies = try redis(instance, commands)
+        try #require(replies.count == expected.count)
+        var isDone = true
+        for (reply, (user, line)) in zip(replies, expected) where reply != line {
+          isDone = false
+          try #require(
+            reply.hasPrefix("TRYAGAIN ") || reply.hasPrefix("LOADING ") || reply.hasPrefix("BUSY "), "\(user): \(reply)"
+          )
+        }
+        return isDone
+      }
+    }
+  }
+
+  /// redis-cli's lines for commands of one line each.
+  private func redis(_ instance: Daemon, _ commands: [String]) throws -> [String] {
+    let input = folder.file("commands-\(UUID().uuidString)")
+    try commands.map { $0 + "\n" }.joined().write(toFile: input, atomically: true, encoding: .utf8)
+    let outcome = try Command(RedisTools.cli, ["-p", try instance.port(of: "resp")], input: input).wait()
+    // An error is followed by an empty line, and an answer that is nothing is one.
+    var lines: [String] = []
+    var isBehindError = false
+    for line in outcome.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+      if line.isEmpty && isBehindError {
+        isBehindError = false
+        continue
+      }
+      isBehindError = ["TRYAGAIN ", "LOADING ", "BUSY ", "ERR "].contains { line.hasPrefix($0) }
+      lines.append(String(line))
+    }
+    return lines
+  }
+
   @Test("redirect where they are told to, and never pass a forwarded lookup on")
   func redirects() throws {
     let data = try DataSet.synthetic(in: folder, events: 2000, users: 40).data

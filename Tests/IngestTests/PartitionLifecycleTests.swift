@@ -1,3 +1,4 @@
+import InterestStore
 import Testing
 
 @testable import Ingest

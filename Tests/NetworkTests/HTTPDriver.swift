@@ -7,12 +7,14 @@ import TestKit
 struct HTTPDriver: ~Copyable {
   private let connection: ConnectionHandler
   private var pending: [UInt8] = []
-  private var output = ByteBuffer()
+  private(set) var output = ByteBuffer()
   private(set) var isClosed = false
   private(set) var isPartial = false
 
-  init(handler: some HTTPHandler = EchoHandler(), limits: HTTPLimits = HTTPLimits()) {
-    connection = HTTPServer(handler: handler, limits: limits).makeConnection()
+  init(
+    handler: some HTTPHandler = EchoHandler(), limits: HTTPLimits = HTTPLimits(), authorizer: Authorizer = .open
+  ) {
+    connection = HTTPServer(handler: handler, limits: limits, authorizer: authorizer).makeConnection()
   }
 
   var replies: String { String(decoding: output.bytes, as: UTF8.self) }
@@ -29,7 +31,7 @@ struct HTTPDriver: ~Copyable {
         isPartial = true
         return
       case .deferred: return
-      case .complete: if pending.isEmpty { return }
+      case .complete, .more: if pending.isEmpty { return }
       }
     }
   }

@@ -47,6 +47,8 @@ bool cbeast_keep_alive(const cbeast_parser *parser);
 /// How many fields have this name, in any case; `first` is the value of the first one, or empty.
 size_t cbeast_field(const cbeast_parser *parser, const char *name, size_t name_count, cbeast_text *first);
 cbeast_text cbeast_body(const cbeast_parser *parser);
+/// Gives back the memory of a large body: it is empty from then on.
+void cbeast_release(cbeast_parser *parser);
 
 #ifdef __cplusplus
 }

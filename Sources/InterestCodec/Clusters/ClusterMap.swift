@@ -6,6 +6,8 @@ public struct ClusterMap: Sendable {
   public let shops: ShopMap
   /// XXH3-128 over the pairs, sorted by the shop's bytes, in hexadecimal: the order of rows does not matter.
   public let hash: String
+  /// How many groups it names.
+  public let groupCount: Int
 
   /// Reads a CSV file's bytes: header `shop_id,group_id`, RFC 4180 quoting, LF or CRLF.
   public init(csv bytes: UnsafeRawBufferPointer, name: String) throws(ClusterMapError) {
@@ -31,6 +33,7 @@ public struct ClusterMap: Sendable {
     if pairs.isEmpty { throw ClusterMapError(name, rows.line, "the file names no shop") }
     self.shops = shops
     hash = Self.hash(pairs)
+    groupCount = Set(pairs.lazy.map(\.group)).count
   }
 
   private static func pair(_ row: [[UInt8]], _ name: String, _ line: Int) throws(ClusterMapError) -> (

@@ -3,10 +3,6 @@ import Bytes
 /// The event contract's Protobuf message, field by field. Fields come in any order, the last of equal ones counts, and what is not
 /// known is skipped; a known number with another wire type is not known either, as Protobuf libraries have it.
 enum ProtobufBehaviorReader {
-  /// Levels of nested groups that are skipped.
-  private static var maximumDepth: Int { 64 }
-  private static var fieldNumbers: ClosedRange<UInt64> { 1...0x1FFF_FFFF }
-
   static func read(
     _ bytes: UnsafeRawBufferPointer, into fields: inout BehaviorFields, present: inout FieldPresence
   ) -> BadRecord? {
@@ -33,7 +29,7 @@ enum ProtobufBehaviorReader {
       case 6 << 3: fields.spend_micros = Int64(bitPattern: reader.varint())
       case 7 << 3 | 2: fields.eventID = reader.bytes(reader.varint())
       case 8 << 3 | 2: fields.item = reader.bytes(reader.varint())
-      default: skip(tag, &reader, depth: 0)
+      default: reader.skip(protobufTag: tag)
       }
     }
     if reader.failed { return malformed(bytes) }
@@ -41,31 +37,6 @@ enum ProtobufBehaviorReader {
     fields.dwell_ms = short
     return invalidText(in: fields)
   }
-
-  /// Past the value of a field that is not ours.
-  private static func skip(_ tag: UInt64, _ reader: inout ByteReader, depth: Int) {
-    guard fieldNumbers.contains(tag >> 3) && !reader.failed else { return fail(&reader) }
-    switch tag & 7 {
-    case 0: _ = reader.varint()
-    case 1: _ = reader.bytes(8)
-    case 2: _ = reader.bytes(reader.varint())
-    case 3: skipGroup(tag, &reader, depth: depth)
-    case 5: _ = reader.bytes(4)
-    default: fail(&reader)
-    }
-  }
-
-  private static func skipGroup(_ start: UInt64, _ reader: inout ByteReader, depth: Int) {
-    let end = start + 1
-    guard depth < maximumDepth else { return fail(&reader) }
-    while !reader.failed {
-      let tag = reader.varint()
-      if tag == end { return }
-      skip(tag, &reader, depth: depth + 1)
-    }
-  }
-
-  private static func fail(_ reader: inout ByteReader) { _ = reader.fail() }
 
   @inline(__always)
   private static func invalidText(in fields: BehaviorFields) -> BadRecord? {

@@ -2,7 +2,7 @@ internal import CSimdJSON
 
 /// Whether bytes are UTF-8: at once where all are ASCII, as ids nearly always are.
 @inline(__always)
-func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+public func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
   guard let base = bytes.baseAddress else { return true }
   var seen: UInt64 = 0
   var at = 0

@@ -1,8 +1,8 @@
 import Bytes
 import InterestModel
 
-/// A user's groups as columns: what every protocol encodes. Groups are ascending by (last_ms, group). Memory is reused.
-public struct GroupSequence: ~Copyable {
+/// A user's groups as columns: what every protocol encodes. Groups are ascending by (last_ms, group). Memory is reused: one thread's.
+public struct GroupSequence: ~Copyable, @unchecked Sendable {  // it owns its memory
   /// One group's numbers.
   public struct Group: BitwiseCopyable, Sendable {
     public var group: UInt32 = 0
@@ -20,21 +20,28 @@ public struct GroupSequence: ~Copyable {
     public var last_ms: Int64 = 0
   }
 
-  public internal(set) var groups: ContiguousArray<Group> = []
-  /// Events per window, `[groups, windows]` row-major, in the order of `StateConfiguration.windows_days`.
-  public internal(set) var windows: ContiguousArray<UInt64> = []
-  /// Behaviors of all groups, newest first within each.
-  public internal(set) var behaviors: ContiguousArray<Behavior> = []
-  /// Where each group's behaviors begin, and the end: `[groups + 1]`.
-  public internal(set) var rowSplits: ContiguousArray<Int> = [0]
+  var groupColumn = Column<Group>(capacity: 128)
+  var windowColumn = Column<UInt64>(capacity: 512)
+  var behaviorColumn = Column<Behavior>(capacity: 1024)
+  var splitColumn = Column<Int>(capacity: 128)
 
-  public init() {}
+  public init() { splitColumn.append(0) }
+
+  // Copies, for whoever is not in a hurry.
+  public var groups: ContiguousArray<Group> { ContiguousArray(groupColumn.elements) }
+  /// Events per window, `[groups, windows]` row-major, in the order of `StateConfiguration.windows_days`; empty where they were not asked
+  /// for.
+  public var windows: ContiguousArray<UInt64> { ContiguousArray(windowColumn.elements) }
+  /// Behaviors of all groups, newest first within each.
+  public var behaviors: ContiguousArray<Behavior> { ContiguousArray(behaviorColumn.elements) }
+  /// Where each group's behaviors begin, and the end: `[groups + 1]`.
+  public var rowSplits: ContiguousArray<Int> { ContiguousArray(splitColumn.elements) }
 
   public mutating func clear() {
-    groups.removeAll(keepingCapacity: true)
-    windows.removeAll(keepingCapacity: true)
-    behaviors.removeAll(keepingCapacity: true)
-    rowSplits.removeAll(keepingCapacity: true)
-    rowSplits.append(0)
+    groupColumn.clear()
+    windowColumn.clear()
+    behaviorColumn.clear()
+    splitColumn.clear()
+    splitColumn.append(0)
   }
 }

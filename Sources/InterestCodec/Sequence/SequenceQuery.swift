@@ -1,7 +1,7 @@
 import InterestModel
 
 /// Which groups of a user a lookup returns, and how much of each (DESIGN.md section 9).
-public struct SequenceQuery: Equatable, Sendable {
+public struct SequenceQuery: Hashable, Sendable {
   public enum Order: String, CaseIterable, Sendable {
     /// The groups with the newest behaviors.
     case recency
@@ -16,18 +16,27 @@ public struct SequenceQuery: Equatable, Sendable {
   public var order: Order
   /// Unix milliseconds from whose day the windows count back; nil: the user's newest event.
   public var asOf_ms: Int64?
+  /// The generation that is to answer; nil: the one that is served.
+  public var generation: UInt32?
+  public var fields: SequenceFields
 
   public static var defaultGroups: Int { 100 }
   public static var maximumGroups: Int { 100_000 }
 
   public init(
-    groups: Int? = SequenceQuery.defaultGroups, behaviors: Int? = nil, order: Order = .recency, asOf_ms: Int64? = nil
+    groups: Int? = SequenceQuery.defaultGroups, behaviors: Int? = nil, order: Order = .recency, asOf_ms: Int64? = nil,
+    generation: UInt32? = nil, fields: SequenceFields = .all
   ) {
     self.groups = groups
     self.behaviors = behaviors
     self.order = order
     self.asOf_ms = asOf_ms
+    self.generation = generation
+    self.fields = fields
   }
+
+  /// Whether the answer has columns of behaviors.
+  public var hasBehaviors: Bool { behaviors != 0 && !fields.isDisjoint(with: .behaviors) }
 
   /// A user's whole sequence, uncut.
   public static var everything: SequenceQuery { SequenceQuery(groups: nil) }

@@ -44,7 +44,8 @@ enum GroupBlock {
     into kept: UnsafeMutablePointer<Behavior>, _ statistics: UnsafeMutablePointer<Statistics>
   ) -> (count: Int, hasStatistics: Bool)? {
     var reader = ByteReader(bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), count: bytes.count)
-    let header = reader.varint()
+    let header = reader.quickVarint()
+    if header == 2 { return readOne(&reader, group: group, last_ms: last_ms, rules, into: kept) ? (1, false) : nil }
     guard header &>> 1 <= UInt64(rules.keptBehaviors), header &>> 1 > 0 else { return nil }
     let count = Int(truncatingIfNeeded: header &>> 1)
     if header & 1 != 0 && !read(&reader, last_ms: last_ms, statistics) { return nil }
@@ -52,6 +53,28 @@ enum GroupBlock {
       return nil
     }
     return (count, header & 1 != 0)
+  }
+
+  /// Of one behavior and nothing else, as most groups of most users are.
+  @inline(__always)
+  private static func readOne(
+    _ reader: inout ByteReader, group: UInt32, last_ms: Int64, _ rules: FoldRules,
+    into kept: UnsafeMutablePointer<Behavior>
+  ) -> Bool {
+    var behavior = Behavior()
+    behavior.time_ms = last_ms
+    behavior.group = group
+    behavior.shop = reader.quickVarint()
+    let typeAndFlags = reader.quickVarint()
+    behavior.typeAndTag = UInt32(truncatingIfNeeded: typeAndFlags &>> 3)
+    var dwell: UInt64 = 0
+    if typeAndFlags & 1 != 0 { dwell = reader.quickVarint() }
+    if typeAndFlags & 2 != 0 { behavior.spend_micros = unzigzag(reader.quickVarint()) }
+    if typeAndFlags & 4 != 0 { behavior.item = reader.quickVarint() }
+    behavior.dwell_ms = UInt32(truncatingIfNeeded: dwell)
+    kept.initialize(to: behavior)
+    return typeAndFlags &>> 11 == 0 && rules.category(of: behavior.type) != FoldRules.unknown
+      && dwell <= UInt64(UInt32.max) && Behavior.times_ms.contains(last_ms) && !reader.failed && reader.isAtEnd
   }
 
   /// How many behaviors a block counts, without reading its columns.
@@ -75,7 +98,7 @@ enum GroupBlock {
     var signs = last_ms
     for index in 0..<count {
       if index > 0 {
-        let step = Int64(truncatingIfNeeded: reader.varint())
+        let step = Int64(truncatingIfNeeded: reader.quickVarint())
         time &-= step
         signs |= step | time
       }
@@ -84,22 +107,34 @@ enum GroupBlock {
       kept[index].group = group
     }
     guard Behavior.times_ms.contains(last_ms), time >= Behavior.times_ms.lowerBound, signs >= 0 else { return false }
-    for index in 0..<count { kept[index].shop = reader.varint() }
+    for index in 0..<count { kept[index].shop = reader.quickVarint() }
+    var flags: UInt32 = 0
     for index in 0..<count {
-      let typeAndFlags = reader.varint()
+      let typeAndFlags = reader.quickVarint()
       let type = UInt8(truncatingIfNeeded: typeAndFlags &>> 3)
       guard typeAndFlags &>> 11 == 0, rules.category(of: type) != FoldRules.unknown else { return false }
-      kept[index].type = type
-      kept[index].tag = UInt32(truncatingIfNeeded: typeAndFlags & 7)
+      kept[index].typeAndTag = UInt32(type) | UInt32(truncatingIfNeeded: typeAndFlags & 7) &<< 8
+      flags |= UInt32(truncatingIfNeeded: typeAndFlags)
     }
-    for index in 0..<count where kept[index].tag & 1 != 0 {
-      let dwell = reader.varint()
-      guard dwell <= UInt64(UInt32.max) else { return false }
-      kept[index].dwell_ms = UInt32(truncatingIfNeeded: dwell)
+    if flags & 1 != 0 {
+      for index in 0..<count {
+        let dwell = value(&reader, if: kept[index].tag & 1 != 0)
+        guard dwell <= UInt64(UInt32.max) else { return false }
+        kept[index].dwell_ms = UInt32(truncatingIfNeeded: dwell)
+      }
     }
-    for index in 0..<count where kept[index].tag & 2 != 0 { kept[index].spend_micros = unzigzag(reader.varint()) }
-    for index in 0..<count where kept[index].tag & 4 != 0 { kept[index].item = reader.varint() }
+    if flags & 2 != 0 {
+      for index in 0..<count { kept[index].spend_micros = unzigzag(value(&reader, if: kept[index].tag & 2 != 0)) }
+    }
+    if flags & 4 != 0 { for index in 0..<count { kept[index].item = value(&reader, if: kept[index].tag & 4 != 0) } }
     return !reader.failed
+  }
+
+  /// The next value of a column that has one where `isThere`, and 0 where not.
+  @inline(__always)
+  private static func value(_ reader: inout ByteReader, if isThere: Bool) -> UInt64 {
+    if reader.remaining >= 8 { return reader.quickVarint(if: isThere) }
+    return isThere ? reader.varint() : 0
   }
 
   private static func write(_ statistics: UnsafePointer<Statistics>, _ at: inout UnsafeMutablePointer<UInt8>) {
@@ -122,22 +157,25 @@ enum GroupBlock {
     _ reader: inout ByteReader, last_ms: Int64, _ statistics: UnsafeMutablePointer<Statistics>
   ) -> Bool {
     statistics.pointee.reset()
-    for index in 0..<4 { statistics.pointee.counts[index] = reader.varint() }
-    statistics.pointee.dwellSum_ms = reader.varint()
-    let dwellMaximum = reader.varint()
+    for index in 0..<4 { statistics.pointee.counts[index] = reader.quickVarint() }
+    statistics.pointee.dwellSum_ms = reader.quickVarint()
+    let dwellMaximum = reader.quickVarint()
     statistics.pointee.dwellMaximum_ms = UInt32(truncatingIfNeeded: dwellMaximum)
-    statistics.pointee.dwellCount = reader.varint()
-    statistics.pointee.spendSum_micros = unzigzag(reader.varint())
-    statistics.pointee.spendCount = reader.varint()
-    let span = reader.varint()
+    statistics.pointee.dwellCount = reader.quickVarint()
+    statistics.pointee.spendSum_micros = unzigzag(reader.quickVarint())
+    statistics.pointee.spendCount = reader.quickVarint()
+    let span = reader.quickVarint()
     statistics.pointee.last_ms = last_ms
     statistics.pointee.first_ms = last_ms &- Int64(truncatingIfNeeded: span)
-    let mask = reader.varint()
+    let mask = reader.quickVarint()
     guard dwellMaximum <= UInt64(UInt32.max), mask <= UInt64(UInt32.max), span < UInt64(bitPattern: last_ms) else {
       return false
     }
-    for index in 0..<32 where mask & (1 &<< UInt64(index)) != 0 {
-      let events = reader.varint()
+    var days = mask
+    while days != 0 {
+      let index = days.trailingZeroBitCount
+      days &= days &- 1
+      let events = reader.quickVarint()
       guard events > 0, events <= UInt64(UInt32.max) else { return false }
       statistics.pointee.days[index] = UInt32(truncatingIfNeeded: events)
     }

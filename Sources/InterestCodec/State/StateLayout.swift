@@ -67,9 +67,9 @@ struct StateCursor {
       isDamaged = directory.failed || !blocks.isAtEnd
       return false
     }
-    let step = directory.varint()
-    let age = directory.varint()
-    let size = directory.varint()
+    let step = directory.quickVarint()
+    let age = directory.quickVarint()
+    let size = directory.quickVarint()
     block = blocks.bytes(size)
     let next = UInt64(group) &+ step
     guard

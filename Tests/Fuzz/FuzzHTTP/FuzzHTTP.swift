@@ -53,7 +53,7 @@ private final class Exchange {
       switch reception.verdict {
       case .close: end = "closed"
       case .partial: end = "partial"
-      case .deferred: fail("an answer is put off that was given at once")
+      case .deferred, .more: fail("an answer is put off that was given at once")
       case .complete:
         end = ""
         if pending.isEmpty { return }

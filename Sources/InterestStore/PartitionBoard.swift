@@ -60,7 +60,7 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
   }
 
   /// Partitions ascending.
-  func publish(_ statuses: [PartitionStatus], hasJoined: Bool) {
+  public func publish(_ statuses: [PartitionStatus], hasJoined: Bool) {
     mutex.withLock {
       self.statuses = statuses
       self.hasJoined = hasJoined

@@ -1,0 +1,160 @@
+import Bytes
+import Network
+import Threads
+
+/// One connection's RESP: commands one after the other, each answered before the next, many in one call.
+///
+/// What cannot be understood ends the connection with its reply: after it, nobody knows where the next command would begin.
+final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
+  let server: RESPServer
+  let session: RESPSession
+  private var parser = RESPParser()
+  var transaction = RESPTransaction()
+  /// Of the transaction's commands.
+  private var queueParser = RESPParser()
+  /// The reply that is owed.
+  private var deferral: RESPDeferral?
+
+  init(server: RESPServer, session: RESPSession) {
+    self.server = server
+    self.session = session
+  }
+
+  override func opened() {
+    session.identity = identity
+    server.handler.opened(session)
+  }
+
+  override func refusePlaintext(_ output: inout ByteBuffer) { output.append("-ERR this port speaks TLS\r\n") }
+
+  override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
+    server.handler.refresh(session)
+    session.active_ns = MonotonicClock.now_ns
+    var answered = 0
+    swap(&server.reply.bytes, &output)
+    server.reply.version = session.version
+    let reception = receive(input, &answered)
+    swap(&server.reply.bytes, &output)
+    server.counters.add(commands: answered, errors: server.reply.takeErrors())
+    return reception
+  }
+
+  private func receive(_ input: UnsafeRawBufferPointer, _ answered: inout Int) -> Reception {
+    var used = 0
+    let full = server.reply.mark + RESPServer.batch_bytes
+    if transaction.phase == .executing, let reception = execute(until: full, consumed: 0, &answered) {
+      return reception
+    }
+    while used < input.count, server.reply.mark < full {
+      let isStranger = session.access == .none
+      let rest = UnsafeRawBufferPointer(rebasing: input[used...])
+      switch parser.parse(rest, isStranger ? .strangers : server.limits) {
+      case .more:
+        // What has been answered is told first: the wait for the rest begins with it.
+        return Reception(consumed: used, used == 0 ? .partial : .complete)
+      case .nothing(let size): used += size
+      case .command(let size):
+        used += size
+        answered += 1
+        respond(parser.command, &server.reply)
+        if takeDeferral() { return Reception(consumed: used, .deferred) }
+        if server.reply.takeLast() { return Reception(consumed: used, .close) }
+        if transaction.phase == .executing, let reception = execute(until: full, consumed: used, &answered) {
+          return reception
+        }
+      case .bad(let error):
+        server.counters.addProtocolError()
+        server.reply.error("ERR", "Protocol error: \(error.text(isStranger: isStranger))")
+        return Reception(consumed: used, .close)
+      }
+    }
+    return Reception(consumed: used, .complete)
+  }
+
+  /// Answers what EXEC has to answer; nil when that is done.
+  private func execute(until full: Int, consumed: Int, _ answered: inout Int) -> Reception? {
+    while true {
+      if server.reply.mark >= full { return Reception(consumed: consumed, .more) }
+      guard transaction.next(&queueParser) else {
+        transaction.end()
+        return nil
+      }
+      answered += 1
+      respond(queueParser.command, &server.reply)
+      if takeDeferral() { return Reception(consumed: consumed, .deferred) }
+    }
+  }
+
+  /// Whether the reply comes later.
+  private func takeDeferral() -> Bool {
+    guard let deferral = server.reply.takeDeferral() else { return false }
+    self.deferral = deferral
+    deferral.owner = self
+    return true
+  }
+
+  override func requestExpired(_ output: inout ByteBuffer) {
+    let isOwed = deferral != nil
+    deferral.take()?.cancel()
+    swap(&server.reply.bytes, &output)
+    server.reply.version = session.version
+    if isOwed {
+      server.reply.error("TRYAGAIN", "there was no answer in time")
+    } else {
+      server.reply.error("ERR", "Protocol error: the request was not complete in time")
+    }
+    swap(&server.reply.bytes, &output)
+    server.counters.add(commands: 0, errors: server.reply.takeErrors())
+  }
+
+  override func ended() {
+    deferral.take()?.cancel()
+    server.ended(session)
+  }
+
+  func answer(_ deferral: RESPDeferral, _ fill: (inout RESPReply) -> Void) {
+    guard self.deferral === deferral else { return }
+    self.deferral = nil
+    reply { output in
+      swap(&server.reply.bytes, &output)
+      server.reply.version = session.version
+      fill(&server.reply)
+      let isLast = server.reply.takeLast()
+      swap(&server.reply.bytes, &output)
+      server.counters.add(commands: 0, errors: server.reply.takeErrors())
+      return !isLast
+    }
+  }
+
+  private func respond(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
+    guard let spec = server.find(command[0]) else { return refuseUnknown(command, &reply) }
+    session.lastCommand = spec.name
+    guard spec.accepts(command.count) else {
+      transaction.fail()
+      return reply.error("ERR", "wrong number of arguments for '\(spec.name)' command")
+    }
+    guard session.access != .none || spec.isForStrangers else {
+      return reply.error("NOAUTH", "Authentication required.")
+    }
+    let verb = spec.isConnections ? ConnectionVerb(rawValue: spec.verb) : nil
+    if transaction.isQueuing, verb?.endsTransactions != true { return queue(spec, command, &reply) }
+    guard let verb else { return server.handler.respond(to: spec.verb, command, session, into: &reply) }
+    respond(to: verb, command, &reply)
+  }
+
+  private func refuseUnknown(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
+    // A web page that makes a browser send here does not get its further lines read as commands.
+    if command.matches(0, "POST") || command.matches(0, "Host:") { return reply.close() }
+    guard session.access != .none else { return reply.error("NOAUTH", "Authentication required.") }
+    transaction.fail()
+    if ForeignCommands.writes.contains(where: { command.matches(0, $0) }) {
+      return reply.error("READONLY", "nothing is written here: behaviors come from Kafka")
+    }
+    if let (_, reason) = ForeignCommands.absent.first(where: { command.matches(0, $0.name) }) {
+      return reply.error("ERR", "'\(command.shown(0))' is not answered here: \(reason)")
+    }
+    var message = "unknown command '\(command.shown(0))', with args beginning with: "
+    for index in 1..<max(1, min(command.count, 4)) { message += "'\(command.shown(index))' " }
+    reply.error("ERR", message)
+  }
+}

@@ -1,0 +1,136 @@
+import Bytes
+import InterestCodec
+import InterestStore
+import Lookup
+import Network
+import Routing
+import Threads
+
+/// Where a lookup goes that is not answered here: the owner of the user's partition.
+public struct ForwardRoute: Sendable {
+  public let partition: UInt16
+  /// `host:port`, as the owner advertises it.
+  public let address: String
+  public let socket: SocketAddress
+}
+
+/// What became of a lookup.
+public enum Outcome: Sendable {
+  /// The answer was appended; one of an unknown user has no groups.
+  case answered(isKnown: Bool)
+  /// The user is another instance's, to which `Lookups.forward` passes the lookup on. Nothing was appended.
+  case elsewhere(ForwardRoute)
+}
+
+/// Lookups in every protocol's terms, without any protocol: parameters in, bytes out. One per handler of a network loop, on its thread
+/// only; its memory is reused from lookup to lookup.
+public final class Lookups {
+  public let service: LookupService
+  private var opened: Opened?
+  /// Made by `started`.
+  var forwarder: Forwarder?
+  var spareBatch = Batch()
+
+  /// A place for a `UserLookup`, which cannot be optional in a class otherwise.
+  final class Opened {
+    let backend: LookupService.Backend
+    var lookup: UserLookup
+    var shopGroups: ContiguousArray<UInt32> = []
+    var wantedGroups: ContiguousArray<UInt32> = []
+
+    init(_ backend: LookupService.Backend, wantsProof: Bool) {
+      self.backend = backend
+      lookup = UserLookup(backend.store, ownedAtLast: backend.ownedAtLast, wantsProof: wantsProof)
+    }
+  }
+
+  public init(_ service: LookupService) { self.service = service }
+
+  /// Gives it the connections of its loop; before the first lookup.
+  public func started(_ dialer: Dialer) { forwarder = Forwarder(dialer, service) }
+
+  /// Appends a user's sequence to `output`: `interest.v1.GroupSequence`, or the same as JSON.
+  ///
+  /// - Parameter forwarder: The instance that passed the lookup on to this one, if one did: then it goes no further.
+  public func sequence(
+    of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, forwardedBy forwarder: String? = nil,
+    into output: inout ByteBuffer
+  ) throws(LookupError) -> Outcome {
+    let started_ns = MonotonicClock.now_ns
+    let opened = try open(for: user, query)
+    if let route = try route(of: user, opened.backend, forwardedBy: forwarder) { return .elsewhere(route) }
+    let isKnown: Bool
+    if let cache = service.cache, !opened.backend.store.generation.hasMisplacedUsers {
+      isKnown = try cachedSequence(of: user, query, form, opened, cache, into: &output)
+    } else {
+      isKnown = try freshSequence(of: user, query, form, opened, into: &output)
+    }
+    service.lookups.record(MonotonicClock.now_ns - started_ns)
+    return .answered(isKnown: isKnown)
+  }
+
+  private func freshSequence(
+    of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, _ opened: Opened,
+    into output: inout ByteBuffer
+  ) throws(LookupError) -> Bool {
+    let start = output.count
+    do throws(LookupError) {
+      return try opened.lookup.write(user: user, query, form, hasAll: hasAll(opened.backend), into: &output)
+    } catch {
+      output.truncate(to: start)
+      throw noted(error)
+    }
+  }
+
+  private func cachedSequence(
+    of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, _ opened: Opened,
+    _ cache: AnswerCache, into output: inout ByteBuffer
+  ) throws(LookupError) -> Bool {
+    let generation = opened.backend.store.generation
+    let key = AnswerKey(query, form, generation: generation.number)
+    let start = output.count
+    if let (proof, isKnown) = cache.find(user, key, into: &output) {
+      if generation.holds(proof) { return isKnown }
+      output.truncate(to: start)
+      cache.countStale(user, key)
+    }
+    let isKnown = try freshSequence(of: user, query, form, opened, into: &output)
+    if let proof = opened.lookup.proof {
+      cache.keep(
+        user, key, proof, isKnown: isKnown, UnsafeRawBufferPointer(rebasing: output.bytes[start...]))
+    }
+    return isKnown
+  }
+
+  /// Where misplaced users are known of, whether all partitions are here.
+  func hasAll(_ backend: LookupService.Backend) -> Bool {
+    !backend.store.generation.hasMisplacedUsers || backend.hasAllPartitions
+  }
+
+  func noted(_ error: LookupError) -> LookupError {
+    if error.code == .damaged || error.code == .storage { service.readErrors.add(error.message) }
+    return error
+  }
+
+  /// The backend is asked for once; then it and the lookup's memory stay.
+  func open() throws(LookupError) -> Opened {
+    if let opened { return opened }
+    guard let backend = service.backend else {
+      throw LookupError(.unavailable, "starting: there is no state to look into yet", retryAfter_s: 1)
+    }
+    let opened = Opened(backend, wantsProof: service.cache != nil)
+    self.opened = opened
+    return opened
+  }
+
+  /// Refuses what is refused whoever owns the user.
+  func open(for user: UnsafeRawBufferPointer, _ query: SequenceQuery) throws(LookupError) -> Opened {
+    let opened = try open()
+    try UserLookup.check(user: user)
+    let number = opened.backend.store.generation.number
+    if let wanted = query.generation, wanted != number {
+      throw LookupError(.noGeneration, "there is generation \(number) only", parameter: "generation")
+    }
+    return opened
+  }
+}

@@ -1,0 +1,290 @@
+import Bytes
+import InterestCodec
+import Lookup
+import Network
+import RESP
+import Serving
+
+/// Answers RESP's commands. One per network loop, on its thread only.
+///
+/// A value is a serialized `interest.v1.GroupSequence`; a user who is not known has none, as a key that is not there.
+final class SequenceCommands: RESPHandler {
+  enum Verb: Int, CaseIterable {
+    case get, mget, exists, strlen, sequence, groups, describe
+  }
+
+  private let lookups: Lookups
+  private let facts: RESPFacts
+  private let authorizer: Authorizer
+  /// Of a command that other instances are asked for too; reused.
+  private var keys = ByteStrings()
+  /// What is not told, but its length; reused.
+  private var scratch = ByteBuffer(capacity: 4096)
+
+  init(_ service: LookupService, _ facts: RESPFacts, _ authorizer: Authorizer) {
+    lookups = Lookups(service)
+    self.authorizer = authorizer
+    self.facts = facts
+  }
+
+  override var commands: [RESPCommandSpec] { Verb.allCases.map(\.spec) }
+
+  override var product: (name: String, version: String) { ("interestd", Version.number) }
+
+  // MARK: Who may do what
+
+  override var initialAccess: RESPAccess { authorizer.isOpen ? .admin : .none }
+
+  override func opened(_ session: RESPSession) {
+    if authorizer.isOpen { return }
+    session.credentials = Credentials(authorizer, identity: session.identity)
+    refresh(session)
+  }
+
+  override func refresh(_ session: RESPSession) {
+    if let rights = session.credentials?.rights() { session.access = Self.access(rights) }
+  }
+
+  /// The password is a token, whoever the user is said to be.
+  override func access(
+    user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
+  ) -> RESPAccess? {
+    if authorizer.isOpen { return .admin }
+    guard session.credentials?.present(password) == true, let rights = session.credentials?.rights() else { return nil }
+    return Self.access(rights)
+  }
+
+  private static func access(_ rights: Rights) -> RESPAccess {
+    rights.contains(.admin) ? .admin : rights.contains(.read) ? .read : .none
+  }
+
+  override func started(_ dialer: Dialer) { lookups.started(dialer) }
+
+  override func info(for access: RESPAccess) -> [RESPInfoSection] {
+    let greeting = facts.greeting(lookups.service)
+    return access == .admin ? greeting + facts.work(lookups.service) : greeting
+  }
+
+  override func respond(
+    to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply
+  ) {
+    guard let verb = Verb(rawValue: verb) else { return }
+    let start = reply.mark
+    do throws(LookupError) {
+      switch verb {
+      case .get: try answerSequence(command, SequenceQuery(), .protobuf, &reply)
+      case .mget, .exists, .strlen: try answerKeys(verb, command, &reply)
+      case .sequence:
+        let options = try LookupOptions(command, from: 2)
+        try answerSequence(command, options.query, options.form, &reply)
+      case .groups: try answerGroups(command, &reply)
+      case .describe: try answerDescribe(command, &reply)
+      }
+    } catch {
+      reply.rewind(to: start)
+      reply.fail(error, isStarting: lookups.service.backend == nil)
+    }
+  }
+
+  // MARK: One user
+
+  private func answerSequence(
+    _ command: borrowing RESPCommand, _ query: SequenceQuery, _ form: AnswerForm, _ reply: inout RESPReply
+  ) throws(LookupError) {
+    let start = reply.mark
+    var outcome = Outcome.answered(isKnown: false)
+    try reply.bulk { output throws(LookupError) in
+      outcome = try lookups.sequence(of: command[1], query, form, into: &output)
+    }
+    switch outcome {
+    case .answered(isKnown: true): return
+    case .answered(isKnown: false):
+      reply.rewind(to: start)
+      reply.null()
+    case .elsewhere(let route):
+      reply.rewind(to: start)
+      try deferReply(&reply) { (completion) throws(LookupError) in
+        try lookups.forwardSequence(of: command[1], query, form, to: route, completion)
+      }
+    }
+  }
+
+  private func answerGroups(_ command: borrowing RESPCommand, _ reply: inout RESPReply) throws(LookupError) {
+    let start = reply.mark
+    var shops = ByteStrings()
+    for index in 2..<command.count { shops.append(command[index]) }
+    var outcome = Outcome.answered(isKnown: false)
+    try reply.bulk { output throws(LookupError) in
+      outcome = try lookups.groups(of: command[1], shops: shops, SequenceQuery(), .protobuf, into: &output)
+    }
+    guard case .elsewhere(let route) = outcome else { return }
+    reply.rewind(to: start)
+    let deferral = reply.deferReply()
+    do throws(LookupError) {
+      let forwarding = try lookups.forwardGroups(
+        of: command[1], shops: shops, SequenceQuery(), .protobuf, to: route,
+        Self.answering(deferral, nilIfUnknown: false))
+      deferral.onCancel = { forwarding.cancel() }
+    } catch {
+      reply.withdrawDeferral()
+      throw error
+    }
+  }
+
+  private func answerDescribe(_ command: borrowing RESPCommand, _ reply: inout RESPReply) throws(LookupError) {
+    let options = try LookupOptions(command, from: 1)
+    guard options.query == SequenceQuery() else {
+      throw LookupError(.badRequest, "INTEREST.DESCRIBE has the option FORMAT only")
+    }
+    try reply.bulk { output throws(LookupError) in try lookups.describe(options.form, into: &output) }
+  }
+
+  // MARK: Many users
+
+  /// All keys or an error: nobody takes what is missing for a user who is not known.
+  private func answerKeys(
+    _ verb: Verb, _ command: borrowing RESPCommand, _ reply: inout RESPReply
+  ) throws(LookupError) {
+    guard command.count - 1 <= LookupLimits.users else {
+      throw LookupError(.badRequest, "\(command.count - 1) users are asked for, and \(LookupLimits.users) may be")
+    }
+    let start = reply.mark
+    if try answerKeysHere(verb, command, &reply) { return }
+    reply.rewind(to: start)
+    keys.clear()
+    for index in 1..<command.count { keys.append(command[index]) }
+    let deferral = reply.deferReply()
+    do throws(LookupError) {
+      switch try lookups.batch(
+        of: keys, verb.query, .protobuf,
+        { batch in deferral.answer { reply in Self.write(verb, batch, &reply) } })
+      {
+      case .answered(let batch):
+        reply.withdrawDeferral()
+        Self.write(verb, batch, &reply)
+      case .pending(let forwarding): deferral.onCancel = { forwarding.cancel() }
+      }
+    } catch {
+      reply.withdrawDeferral()
+      throw error
+    }
+  }
+
+  /// False where a user is another instance's; what has been written is no reply then.
+  private func answerKeysHere(
+    _ verb: Verb, _ command: borrowing RESPCommand, _ reply: inout RESPReply
+  ) throws(LookupError) -> Bool {
+    let query = verb.query
+    var total = 0
+    let start = reply.mark
+    if verb == .mget { reply.array(command.count - 1) }
+    for index in 1..<command.count {
+      var outcome = Outcome.answered(isKnown: false)
+      if verb == .mget {
+        let start = reply.mark
+        try reply.bulk { output throws(LookupError) in
+          outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &output)
+        }
+        if case .answered(isKnown: false) = outcome {
+          reply.rewind(to: start)
+          reply.null()
+        }
+      } else {
+        scratch.clear()
+        outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &scratch)
+        if case .answered(isKnown: true) = outcome { total += verb == .exists ? 1 : scratch.count }
+      }
+      if case .elsewhere = outcome { return false }
+      guard reply.mark - start <= LookupLimits.batch_bytes else { throw Self.tooLarge }
+    }
+    if verb != .mget { reply.integer(total) }
+    return true
+  }
+
+  private static var tooLarge: LookupError {
+    LookupError(
+      .tooLarge, "the answers of this command are longer than \(LookupLimits.batch_bytes) bytes: ask for fewer users")
+  }
+
+  /// A batch as the reply to the command that has asked for it.
+  private static func write(_ verb: Verb, _ batch: Batch, _ reply: inout RESPReply) {
+    let start = reply.mark
+    var total = 0
+    if verb == .mget { reply.array(batch.count) }
+    for index in 0..<batch.count {
+      switch batch[index] {
+      case .answered(let isKnown, let bytes):
+        if isKnown { total += verb == .exists ? 1 : bytes.count }
+        guard verb == .mget else { continue }
+        if isKnown { reply.bulk(bytes) } else { reply.null() }
+      case .failed(let error):
+        reply.rewind(to: start)
+        return reply.fail(error)
+      }
+    }
+    if verb != .mget { reply.integer(total) }
+  }
+
+  // MARK: Other instances
+
+  /// The reply comes when the owner has answered.
+  private func deferReply(
+    _ reply: inout RESPReply, _ forward: (@escaping Lookups.Completion) throws(LookupError) -> Forwarding
+  ) throws(LookupError) {
+    let deferral = reply.deferReply()
+    do throws(LookupError) {
+      let forwarding = try forward(Self.answering(deferral, nilIfUnknown: true))
+      deferral.onCancel = { forwarding.cancel() }
+    } catch {
+      reply.withdrawDeferral()
+      throw error
+    }
+  }
+
+  private static func answering(_ deferral: RESPDeferral, nilIfUnknown: Bool) -> Lookups.Completion {
+    { outcome in
+      deferral.answer { reply in
+        switch outcome {
+        case .success(let answer):
+          if answer.isKnown || !nilIfUnknown { reply.bulk(answer.bytes) } else { reply.null() }
+        case .failure(let error): reply.fail(error)
+        }
+      }
+    }
+  }
+}
+
+extension SequenceCommands.Verb {
+  /// What is asked of the store for a command that takes no options.
+  var query: SequenceQuery {
+    // Whether a user is there shows without any of its groups.
+    self == .exists ? SequenceQuery(groups: 0, behaviors: 0, fields: .events) : SequenceQuery()
+  }
+
+  var spec: RESPCommandSpec {
+    func make(
+      _ name: StaticString, _ arity: Int, keys: (first: Int, last: Int, step: Int), group: StaticString = "string",
+      _ summary: StaticString
+    ) -> RESPCommandSpec {
+      RESPCommandSpec(name, arity: arity, keys: keys, verb: rawValue, group: group, summary)
+    }
+    return switch self {
+    case .get: make("get", 2, keys: (1, 1, 1), "Returns a user's group sequence, serialized.")
+    case .mget: make("mget", -2, keys: (1, -1, 1), "Returns the group sequences of at most 1000 users.")
+    case .exists: make("exists", -2, keys: (1, -1, 1), group: "generic", "Returns how many of the users are known.")
+    case .strlen: make("strlen", 2, keys: (1, 1, 1), "Returns the length of a user's value.")
+    case .sequence:
+      make(
+        "interest.sequence", -2, keys: (1, 1, 1), group: "module",
+        """
+        Returns a user's group sequence, by GROUPS n, BEHAVIORS n, ORDER recency|frequency, ASOF time, FIELDS a,b, \
+        GENERATION n, FORMAT protobuf|json.
+        """)
+    case .groups:
+      make(
+        "interest.groups", -3, keys: (1, 1, 1), group: "module", "Returns the groups of given shops that a user has.")
+    case .describe:
+      make("interest.describe", -1, keys: (0, 0, 0), group: "module", "Returns what is served: types, windows, limits.")
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import Bytes
+import Glibc
+import Network
+import RESP
+import Testing
+import Threads
+
+@Suite("RESP pipelines on a socket")
+struct PipelineTests {
+  private let server: NetworkServer
+
+  init() throws {
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "") {
+      RESPServer(handler: ValueHandler())
+    }
+    var limits = NetworkLimits()
+    limits.input_bytes = 600 * 1024
+    limits.pipelined_bytes = 8 << 20
+    server = try NetworkServer(limits: limits, listeners: [listener])
+  }
+
+  @Test("100,000 commands that are sent before a reply is read are all answered, in order")
+  func deep() throws {
+    let socket = try RawSocket(port: server.addresses[0].port)
+    let count = 100_000
+    var bytes: [UInt8] = []
+    for index in 0..<count { bytes += command("GET", "\(index)").utf8 }
+    try socket.send(bytes)
+    var expected = Expectation()
+    while expected.next < count { try expected.take(socket.read()) }
+    #expect(expected.next == count)
+    server.stop()
+  }
+
+  @Test("a transaction's replies come as the client takes them, and the next command's behind them")
+  func transaction() throws {
+    let socket = try RawSocket(port: server.addresses[0].port)
+    let count = 10_000
+    var bytes = Array("MULTI\r\n".utf8)
+    for index in 0..<count { bytes += command("GET", "\(index)").utf8 }
+    try socket.send(bytes + "EXEC\r\nGET \(count)\r\n".utf8)
+    let head = "+OK\r\n" + String(repeating: "+QUEUED\r\n", count: count) + "*\(count)\r\n"
+    var received: [UInt8] = []
+    while received.count < head.utf8.count { received += try socket.read() }
+    #expect(received.prefix(head.utf8.count).elementsEqual(head.utf8))
+    var expected = Expectation()
+    try expected.take(Array(received.dropFirst(head.utf8.count)))
+    while expected.next < count + 1 { try expected.take(socket.read()) }
+    server.stop()
+  }
+
+  @Test("what was sent before the client ended its side is all answered")
+  func halfClosed() throws {
+    let socket = try RawSocket(port: server.addresses[0].port)
+    let count = 20_000
+    var bytes: [UInt8] = []
+    for index in 0..<count { bytes += "GET \(index)\r\n".utf8 }
+    try socket.send(bytes)
+    socket.finish()
+    var expected = Expectation()
+    while true {
+      let more = try socket.read()
+      if more.isEmpty { break }
+      try expected.take(more)
+    }
+    #expect(expected.next == count)
+    server.stop()
+  }
+
+  @Test("a client that sends without end and reads nothing is not read without end")
+  func endless() throws {
+    let socket = try RawSocket(port: server.addresses[0].port)
+    let piece = Array(String(repeating: "GET 1\r\n", count: 10_000).utf8)
+    var sent = 0
+    // What the system's two buffers and the server hold.
+    while sent < 200 << 20 {
+      let count = socket.sendWithin(piece, patience_ms: 300)
+      if count == 0 { break }
+      sent += count
+    }
+    #expect(sent > 4 << 20)
+    #expect(sent < 64 << 20)
+    #expect(server.counters.values.received_bytes < 9 << 20)
+    server.stop()
+  }
+
+  @Test("a drain answers all that had arrived, behind a reply that waits for its reader too")
+  func drain() throws {
+    let socket = try RawSocket(port: server.addresses[0].port)
+    let count = 5000
+    var bytes: [UInt8] = []
+    for index in 0..<count { bytes += "GET \(index)\r\n".utf8 }
+    try socket.send(bytes)
+    var expected = Expectation()
+    try expected.take(socket.read())  // the server is at it
+    let stopping = Threads.Thread(name: "stop") { [server] in server.drain(grace_ms: 10_000) }
+    while true {
+      let more = try socket.read()
+      if more.isEmpty { break }
+      try expected.take(more)
+    }
+    #expect(expected.next == count)
+    socket.finish()
+    stopping.join()
+  }
+}
+
+/// Answers with the key and 4,000 bytes.
+private final class ValueHandler: RESPHandler {
+  override var commands: [RESPCommandSpec] {
+    [RESPCommandSpec("get", arity: 2, keys: (1, 1, 1), verb: 0, group: "string", "A value.")]
+  }
+
+  override func respond(
+    to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply
+  ) {
+    reply.bulk { output in
+      output.append(command[1])
+      for _ in 0..<500 { output.append("........") }
+    }
+  }
+}
+
+/// Checks replies of `ValueHandler` as they come, in pieces of any size.
+private struct Expectation {
+  struct Wrong: Error { let next: Int }
+
+  private(set) var next = 0
+  private var rest: [UInt8] = []
+
+  mutating func take(_ bytes: [UInt8]) throws {
+    rest += bytes
+    var at = 0
+    while true {
+      let key = Array("\(next)".utf8)
+      let head = Array("$\(key.count + 4000)\r\n".utf8) + key
+      guard rest.count - at >= head.count + 4002 else { break }
+      guard rest[at..<(at + head.count)].elementsEqual(head) else { throw Wrong(next: next) }
+      at += head.count + 4002
+      next += 1
+    }
+    rest.removeFirst(at)
+  }
+}
+
+/// A blocking TCP client on loopback; a read that takes 20 seconds fails.
+private final class RawSocket {
+  struct Failure: Error { let number: Int32 }
+
+  private let descriptor: Int32
+
+  init(port: Int) throws {
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var patience = timeval(tv_sec: 20, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    var name = sockaddr_in()
+    name.sin_family = sa_family_t(AF_INET)
+    name.sin_port = in_port_t(UInt16(port).bigEndian)
+    name.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let code = withUnsafePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard code == 0 else { throw Failure(number: errno) }
+  }
+
+  deinit { close(descriptor) }
+
+  func send(_ bytes: [UInt8]) throws {
+    var at = 0
+    while at < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress! + at, bytes.count - at, Int32(MSG_NOSIGNAL))
+      }
+      guard count > 0 else { throw Failure(number: errno) }
+      at += count
+    }
+  }
+
+  /// Sends what goes out; 0 where nothing has for so long.
+  func sendWithin(_ bytes: [UInt8], patience_ms: Int32) -> Int {
+    var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    guard poll(&event, 1, patience_ms) == 1 else { return 0 }
+    return max(0, Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)))
+  }
+
+  func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+  func read() throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 1 << 18)
+    let count = recv(descriptor, &bytes, bytes.count, 0)
+    guard count >= 0 else { throw Failure(number: errno) }
+    return Array(bytes[..<count])
+  }
+}
