@@ -64,12 +64,14 @@ final class GRPCDriver {
   private func show(_ bytes: [UInt8]) {
     var pending = bytes
     while !isClosed {
+      let before = output.count
       let reception = pending.withUnsafeBytes { connection.receive($0, &output) }
       pending.removeFirst(reception.consumed)
       switch reception.verdict {
       case .close: isClosed = true
       case .more: continue
-      default: return
+      // A connection whose turn is over goes on when its timer fires.
+      default: if output.count == before { return }
       }
     }
   }

@@ -237,7 +237,7 @@ struct LookupRequestTests {
       ([0x12, 4, 8, 0xc0, 0x84, 0x3d], "groups"),
     ] as [([UInt8], String?)])
   func refusals(_ bytes: [UInt8], _ parameter: String?) {
-    let error = #expect(throws: LookupError.self) { try read(.getSequence, bytes) }
+    let error = #expect(throws: LookupError.self) { _ = try read(.getSequence, bytes) }
     #expect(error?.code == .badRequest && error?.parameter == parameter)
   }
 }
