@@ -175,7 +175,7 @@ struct LookupsTests {
     output.clear()
     try fixture.cached.describe(.protobuf, into: &output)
     #expect(
-      Array(output.bytes.prefix(18)) == [0x0a, 5] + Array("1.2.3".utf8) + [0x12, 9, 0x0a, 5] + Array("click".utf8) + [
+      Array(output.bytes.prefix(18)) == [0x0a, 5] + Array("1.2.3".utf8) + [0x12, 11, 0x0a, 5] + Array("click".utf8) + [
         0x10, 1,
       ])
   }
