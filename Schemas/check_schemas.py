@@ -4,6 +4,8 @@
 usage: check_schemas.py examples             the files under Schemas/
        check_schemas.py exchange DIRECTORY   behaviors.binpb and behaviors.jsonl there, written by us, are read and
                                              compared; python.binpb and python.jsonl are written, for us to read
+       check_schemas.py sequences DIRECTORY  sequences.binpb and sequences.jsonl there, written by us, are the same, byte for
+                                             byte as Python writes them, and an old client reads them
        check_schemas.py verdicts FILE        our JSON parser's verdicts: lines of {"base64":..., "malformed":...}
 
 needs: protoc, and Python's protobuf and jsonschema (Debian: protobuf-compiler python3-protobuf python3-jsonschema)
@@ -227,10 +229,10 @@ def columns(sequence, message):
     )
 
 
-def check_sequences(GroupSequence):
+def check_sequences(GroupSequence, directory=SCHEMAS / "examples"):
     schema = validator("sequence.schema.json")
-    text = [json.loads(line) for line in lines(SCHEMAS / "examples" / "sequences.jsonl")]
-    binary = delimited(SCHEMAS / "examples" / "sequences.binpb")
+    text = [json.loads(line) for line in lines(directory / "sequences.jsonl")]
+    binary = delimited(directory / "sequences.binpb")
     require(len(binary) == len(text), f"{len(binary)} sequences in Protobuf, but {len(text)} in JSON")
     for sequence, encoded in zip(text, binary):
         schema.validate(sequence)
@@ -238,7 +240,39 @@ def check_sequences(GroupSequence):
             require(sum(group["counts"].values()) == group["events"], "counts do not add up to events")
             require(len(group["behaviors"]) <= group["events"], "more behaviors than events")
         require(GroupSequence.FromString(encoded) == columns(sequence, GroupSequence), "sequences.binpb differs")
+        again = columns(sequence, GroupSequence).SerializeToString(deterministic=True)
+        require(again == encoded, "sequences.binpb is not as Python writes it")
     return len(text)
+
+
+def old_client():
+    """GroupSequence as a client knows it that was built before most of its columns were thought of."""
+    file = descriptor_pb2.FileDescriptorProto(name="old.proto", package="old", syntax="proto3")
+    message = file.message_type.add(name="GroupSequence")
+    types = descriptor_pb2.FieldDescriptorProto
+    for name, number, kind, label in [
+        ("user_id", 1, types.TYPE_STRING, types.LABEL_OPTIONAL),
+        ("group", 10, types.TYPE_UINT32, types.LABEL_REPEATED),
+        ("group_events", 11, types.TYPE_UINT64, types.LABEL_REPEATED),
+        ("behavior_shop", 42, types.TYPE_UINT64, types.LABEL_REPEATED),
+    ]:
+        message.field.add(name=name, number=number, type=kind, label=label)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    descriptor = pool.FindMessageTypeByName("old.GroupSequence")
+    if hasattr(message_factory, "GetMessageClass"):
+        return message_factory.GetMessageClass(descriptor)
+    return message_factory.MessageFactory(pool).GetPrototype(descriptor)
+
+
+def sequences(directory):
+    GroupSequence, Old = messages()("GroupSequence"), old_client()
+    count = check_sequences(GroupSequence, directory)
+    for encoded in delimited(directory / "sequences.binpb"):
+        new, old = GroupSequence.FromString(encoded), Old.FromString(encoded)
+        for name in ["user_id", "group", "group_events", "behavior_shop"]:
+            require(getattr(new, name) == getattr(old, name), f"an old client reads another {name}")
+    print(f"sequences={count}")
 
 
 def exchange(directory):
@@ -275,6 +309,8 @@ if __name__ == "__main__":
             check_examples()
         case ["exchange", directory]:
             exchange(pathlib.Path(directory))
+        case ["sequences", directory]:
+            sequences(pathlib.Path(directory))
         case ["verdicts", file]:
             verdicts(pathlib.Path(file))
         case _:

@@ -14,6 +14,22 @@ struct SortingTests {
 
   private static let sizes = [0, 1, 2, 3, 23, 24, 25, 26, 48, 49, 100, 1000, 4097]
 
+  @Test("the first of an order are chosen as sorting would, whatever the pattern", arguments: sizes)
+  func selection(_ count: Int) {
+    var random = SeededGenerator(seed: UInt64(count + 1))
+    let upward = Array(0..<count)
+    for pattern in [upward, upward.reversed(), upward.shuffled(using: &random), upward.map { $0 % 3 }] {
+      for wanted in [0, 1, count / 3, count - 1, count, count + 5] where wanted >= 0 {
+        var values = pattern
+        values.withUnsafeMutableBufferPointer { buffer in
+          if let base = buffer.baseAddress { selectFirst(wanted, of: base, buffer.count) { $0 > $1 } }
+        }
+        #expect(values.prefix(wanted).sorted(by: >) == Array(pattern.sorted(by: >).prefix(wanted)))
+        #expect(values.sorted() == pattern.sorted())
+      }
+    }
+  }
+
   @Test("sorts as the standard library does, whatever the pattern", arguments: sizes)
   func patterns(_ count: Int) {
     var random = SeededGenerator(seed: UInt64(count))

@@ -23,6 +23,50 @@ struct VarintTests {
     return reader.failed ? nil : (value, reader.remaining)
   }
 
+  @Test("the quick way writes and reads the same, and touches nothing behind the bytes that it may")
+  func quick() throws {
+    var random = SeededGenerator(seed: 5)
+    var values: [UInt64] = [0, 1, 127, 128, 300, .max, .max - 1, 1 << 63]
+    for bits in 1...64 { values += [UInt64.max >> UInt64(64 - bits), random.next() >> UInt64(64 - bits)] }
+    for value in values {
+      let expected = encode(value)
+      #expect(varintSize(value) == expected.count)
+      let written = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { bytes in
+        bytes.initialize(repeating: 0x5a)
+        var at = bytes.baseAddress!
+        writeQuickVarint(value, &at)
+        #expect(bytes[10...].allSatisfy { $0 == 0x5a })
+        return Array(bytes[..<(at - bytes.baseAddress!)])
+      }
+      #expect(written == expected)
+      for padding in [0, 1, 9] {
+        let bytes = expected + [UInt8](repeating: 0xd5, count: padding)
+        #expect(bytes.withUnsafeBufferPointer { quick($0) { $0.quickVarint() } } == [value, UInt64(padding)])
+        guard bytes.count >= 8 else { continue }
+        #expect(
+          bytes.withUnsafeBufferPointer { quick($0) { $0.quickVarint(if: true) } } == [value, UInt64(padding)])
+        #expect(
+          bytes.withUnsafeBufferPointer { quick($0) { $0.quickVarint(if: false) } } == [0, UInt64(bytes.count)])
+      }
+      for count in 0..<expected.count {
+        #expect(Array(expected.prefix(count)).withUnsafeBufferPointer { quick($0) { $0.quickVarint() } } == nil)
+      }
+    }
+    let endless = [UInt8](repeating: 0xff, count: 12)
+    #expect(endless.withUnsafeBufferPointer { quick($0) { $0.quickVarint() } } == nil)
+    #expect(endless.withUnsafeBufferPointer { quick($0) { $0.quickVarint(if: true) } } == nil)
+  }
+
+  /// The value, and how many bytes were left; nil where the reader failed.
+  private func quick(_ bytes: UnsafeBufferPointer<UInt8>, _ read: (inout ByteReader) -> UInt64) -> [UInt64]? {
+    let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
+    defer { copy.deallocate() }
+    _ = copy.initialize(from: bytes)
+    var reader = ByteReader(copy.baseAddress!, count: bytes.count)
+    let value = read(&reader)
+    return reader.failed ? nil : [value, UInt64(reader.remaining)]
+  }
+
   @Test("values come back, in as many bytes as their bits need")
   func roundTrip() throws {
     var random = SeededGenerator(seed: 1)

@@ -1,5 +1,7 @@
+import Bytes
 import Foundation
 import InterestCodec
+import InterestModel
 import TestKit
 import Testing
 
@@ -66,6 +68,51 @@ struct PythonTests {
     #expect(messages == forms.map(\.protobuf))
     #expect(try messages.map { try decoder.read($0).get() } == events)
     #expect(try Examples.lines(read("python.jsonl")).map { try decoder.read($0).get() } == events)
+  }
+
+  @Test("sequences are in Protobuf what they are in JSON, as Python writes them, and an old client reads them")
+  func sequences() throws {
+    let entries = [
+      ("click", 1, Category.weak), ("order", 2, .payment), ("like", 3, .strong), ("leave", 255, .negative),
+    ]
+    let configuration = StateConfiguration(
+      catalog: try BehaviorCatalog(entries.map { .init(type: $0.0, code: $0.1, category: $0.2) }), keptBehaviors: 5)
+    var maker = BehaviorMaker(seed: 41, configuration)
+    let rules = FoldRules(configuration)
+    var folder = StateFolder(rules: rules)
+    var reader = SequenceReader(configuration: configuration, rules: rules)
+    var sequence = GroupSequence()
+    var (json, protobuf, message) = (ByteBuffer(), ByteBuffer(), ByteBuffer())
+    for size in [0, 1, 2, 3, 10, 100, 1000, 5000] {
+      for groups in [2, 40, 300] where size > 0 || groups == 2 {
+        sequence.clear()
+        var run = maker.behaviors(size, groups: groups, span_days: 50)
+        if size > 0 {
+          try run.withUnsafeMutableBufferPointer { run in
+            try reader.read(
+              folder.state(of: try #require(run.baseAddress), run.count), .everything, into: &sequence)
+          }
+        }
+        let clusterMap = "0123456789abcdef0123456789abcdef"
+        let user = Array("user \(size) é".utf8)
+        message.clear()
+        user.withUnsafeBytes { user in
+          SequenceJSONWriter(configuration: configuration).write(
+            user: user, generation: 1, clusterMap: clusterMap, sequence, into: &json)
+          SequenceProtobufWriter(configuration: configuration).write(
+            user: user, generation: 1, clusterMap: clusterMap, sequence, .everything, into: &message)
+        }
+        json.append("\n")
+        protobuf.append(varint: UInt64(message.count))
+        protobuf.append(message.bytes)
+      }
+    }
+    let directory = TemporaryDirectory()
+    try Data(json.bytes).write(to: URL(filePath: directory.file("sequences.jsonl")))
+    try Data(protobuf.bytes).write(to: URL(filePath: directory.file("sequences.binpb")))
+    let (succeeded, output) = try CheckSchemas.run(["sequences", directory.path], in: directory)
+    #expect(succeeded, "\(output)")
+    #expect(output == "sequences=22\n")
   }
 
   @Test("we call malformed what Python's JSON parser does, and nothing else")

@@ -105,7 +105,7 @@ struct ConcurrentAnswerTests {
 private final class ReaderThread {
   private var thread: Threads.Thread?
 
-  init(_ body: @escaping @Sendable () -> Void) { thread = Threads.Thread(name: "reader", body) }
+  init(_ body: @escaping @Sendable () -> Void) { thread = Threads.Thread(name: "reader") { body() } }
 
   func join() { if let thread = thread.take() { thread.join() } }
 }

@@ -173,7 +173,7 @@ final class Countdown: Sendable {
 /// Runs bodies on a thread each, and returns when all have ended.
 func onThreads(_ bodies: [@Sendable () -> Void]) {
   guard let first = bodies.first else { return }
-  let thread = Thread(name: "test", first)
+  let thread = Thread(name: "test") { first() }
   onThreads(Array(bodies.dropFirst()))
   thread.join()
 }

@@ -27,15 +27,15 @@ public struct GroupSequence: ~Copyable, @unchecked Sendable {  // it owns its me
 
   public init() { splitColumn.append(0) }
 
-  /// These are good until the next change.
-  public var groups: UnsafeBufferPointer<Group> { groupColumn.elements }
+  // Copies, for whoever is not in a hurry.
+  public var groups: ContiguousArray<Group> { ContiguousArray(groupColumn.elements) }
   /// Events per window, `[groups, windows]` row-major, in the order of `StateConfiguration.windows_days`; empty where they were not asked
   /// for.
-  public var windows: UnsafeBufferPointer<UInt64> { windowColumn.elements }
+  public var windows: ContiguousArray<UInt64> { ContiguousArray(windowColumn.elements) }
   /// Behaviors of all groups, newest first within each.
-  public var behaviors: UnsafeBufferPointer<Behavior> { behaviorColumn.elements }
+  public var behaviors: ContiguousArray<Behavior> { ContiguousArray(behaviorColumn.elements) }
   /// Where each group's behaviors begin, and the end: `[groups + 1]`.
-  public var rowSplits: UnsafeBufferPointer<Int> { splitColumn.elements }
+  public var rowSplits: ContiguousArray<Int> { ContiguousArray(splitColumn.elements) }
 
   public mutating func clear() {
     groupColumn.clear()

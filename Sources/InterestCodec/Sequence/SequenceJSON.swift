@@ -30,7 +30,7 @@ public struct SequenceJSONWriter: Sendable {
     output.append(",\"cluster_map\":\"")
     output.append(clusterMap)
     output.append("\",\"groups\":[")
-    for index in 0..<sequence.groups.count {
+    for index in 0..<sequence.groupColumn.elements.count {
       if index > 0 { output.append(UInt8(ascii: ",")) }
       write(index, of: sequence, query.fields, into: &output)
     }
@@ -40,7 +40,7 @@ public struct SequenceJSONWriter: Sendable {
   private func write(
     _ index: Int, of sequence: borrowing GroupSequence, _ fields: SequenceFields, into output: inout ByteBuffer
   ) {
-    let group = sequence.groups[index]
+    let group = sequence.groupColumn.elements[index]
     output.append("{\"group\":")
     output.append(decimal: UInt64(group.group))
     if fields.contains(.events) {
@@ -53,16 +53,16 @@ public struct SequenceJSONWriter: Sendable {
       for window in 0..<windowNames.count {
         if window > 0 { output.append(UInt8(ascii: ",")) }
         output.append(windowNames[window])
-        output.append(decimal: sequence.windows[index * windowNames.count + window])
+        output.append(decimal: sequence.windowColumn.elements[index * windowNames.count + window])
       }
       output.append("}")
     }
     if !fields.isDisjoint(with: .behaviors) {
       output.append(",\"behaviors\":[")
-      let from = sequence.rowSplits[index]
-      for position in from..<sequence.rowSplits[index + 1] {
+      let from = sequence.splitColumn.elements[index]
+      for position in from..<sequence.splitColumn.elements[index + 1] {
         if position > from { output.append(UInt8(ascii: ",")) }
-        write(sequence.behaviors[position], fields, into: &output)
+        write(sequence.behaviorColumn.elements[position], fields, into: &output)
       }
       output.append("]")
     }

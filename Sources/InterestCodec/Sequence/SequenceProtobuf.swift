@@ -16,17 +16,17 @@ public struct SequenceProtobufWriter: Sendable {
     output.append(field: 1, bytes: user)
     output.append(field: 2, varint: UInt64(generation))
     output.append(field: 3, text: clusterMap)
-    if sequence.groups.count == 0 { return }
-    writeStatistics(sequence.groups, query.fields, into: &output)
+    if sequence.groupColumn.elements.count == 0 { return }
+    writeStatistics(sequence.groupColumn.elements, query.fields, into: &output)
     if query.fields.contains(.windows) {
       output.append(field: 30, count: windows_days.count) { UInt64(truncatingIfNeeded: windows_days[$0]) }
-      let windows = sequence.windows
+      let windows = sequence.windowColumn.elements
       output.append(field: 31, count: windows.count, areSmall: true) { windows[$0] }
     }
     guard query.hasBehaviors else { return }
-    let splits = sequence.rowSplits
+    let splits = sequence.splitColumn.elements
     output.append(field: 40, count: splits.count, areSmall: true) { UInt64(truncatingIfNeeded: splits[$0]) }
-    writeBehaviors(sequence.behaviors, query.fields, into: &output)
+    writeBehaviors(sequence.behaviorColumn.elements, query.fields, into: &output)
   }
 
   private func writeStatistics(
