@@ -182,6 +182,7 @@ extension GRPCConnection {
 
   /// The stream is gone: whoever works for the call is told, and its memory is free.
   func release(_ call: GRPCCall) {
+    if heading === call { heading = nil }
     if call.phase == .waiting { removeReady(call) }
     if call.phase == .open { server.watches -= 1 }
     count(call, .cancelled)

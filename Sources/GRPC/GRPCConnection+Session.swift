@@ -8,12 +8,13 @@ extension GRPCConnection {
     call.index = calls.count
     calls.append(call)
     session.attach(call, to: stream)
+    heading = call
     watch(call, until_ns: now_ns + UInt64(limits.request_ms) * 1_000_000)
   }
 
   /// False where the client must be cut off.
   func fieldReceived(_ stream: Int32, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
-    guard let call = session.call(of: stream) else { return true }
+    guard let call = heading?.stream == stream ? heading : session.call(of: stream) else { return true }
     call.header.count(name, value)
     // One that is a little too long is told so. HPACK lets a few bytes stand for a thousand times as many.
     if call.header.size_bytes > 8 * limits.header_bytes {

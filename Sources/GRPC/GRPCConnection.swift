@@ -9,7 +9,7 @@ import Threads
 /// among them.
 final class GRPCConnection: ConnectionHandler {
   let server: GRPCServer
-  private(set) lazy var session = HTTP2Session(server.setup, server.limits, for: self)
+  let session: HTTP2Session
   var calls: [GRPCCall] = []
   /// Complete requests, in the order in which they were completed; those before `firstReady` are done.
   var ready: [GRPCCall] = []
@@ -24,6 +24,8 @@ final class GRPCConnection: ConnectionHandler {
   var emptyFrames: Allowance
   /// Nothing more is read: the connection ends when its output has been sent.
   var isBroken = false
+  /// Whose header is being read: header blocks are not interleaved (RFC 9113 section 4.3).
+  unowned(unsafe) var heading: GRPCCall?  // taken away when the call is released
   /// Where messages go, while the session sends.
   var output: UnsafeMutablePointer<ByteBuffer>?
   private var isReceiving = false
@@ -49,12 +51,15 @@ final class GRPCConnection: ConnectionHandler {
 
   init(server: GRPCServer) {
     self.server = server
+    session = HTTP2Session(server.setup, server.limits)
     now_ns = MonotonicClock.now_ns
     clock = ConnectionClock(now_ns: now_ns)
     // Clients ask for a sign of life, and measure the bandwidth when data come, which refills the first.
     pings = Allowance(burst: 4, every: 5_000, now_ns: now_ns)
     settings = Allowance(burst: 20, every: 1_000, now_ns: now_ns)
     emptyFrames = Allowance(burst: 200, every: 10, now_ns: now_ns)
+    super.init()
+    session.setOwner(self)
   }
 
   override var keepsTime: Bool { true }

@@ -2,7 +2,7 @@ import Bytes
 internal import CNghttp2
 
 /// One connection's HTTP/2 (RFC 9113) by nghttp2, as a server, without I/O.
-final class HTTP2Session {
+struct HTTP2Session: ~Copyable {
   enum Sending {
     /// All that can be sent now was written.
     case all
@@ -15,11 +15,9 @@ final class HTTP2Session {
   private let session: OpaquePointer
   private static let noFlags = UInt8(NGHTTP2_FLAG_NONE.rawValue)
 
-  /// `connection` is told what happens, and must outlive the session.
-  init(_ setup: SessionSetup, _ limits: GRPCLimits, for connection: GRPCConnection) {
+  init(_ setup: SessionSetup, _ limits: GRPCLimits) {
     var session: OpaquePointer?
-    let user = Unmanaged.passUnretained(connection).toOpaque()
-    guard nghttp2_session_server_new2(&session, setup.callbacks, user, setup.options) == 0, let session else {
+    guard nghttp2_session_server_new2(&session, setup.callbacks, nil, setup.options) == 0, let session else {
       preconditionFailure("out of memory for an http/2 session")
     }
     self.session = session
@@ -37,6 +35,11 @@ final class HTTP2Session {
   }
 
   deinit { nghttp2_session_del(session) }
+
+  /// Before anything else: who is told. It must outlive the session.
+  func setOwner(_ connection: GRPCConnection) {
+    nghttp2_session_set_user_data(session, Unmanaged.passUnretained(connection).toOpaque())
+  }
 
   /// False where the peer broke the protocol in a way that ends the session.
   func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -69,8 +69,8 @@ final class DaemonMetrics: Sendable {
     }
     writeRESP(&writer)
     grpc.value?.write(to: &writer)
-    security.write(to: &writer)
     if let cache = service.cache { writeCache(&writer, cache.figures) }
+    security.write(to: &writer)
     guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)

@@ -5,19 +5,26 @@ import TestKit
 import Testing
 
 /// Passes `/there/...` on to another server; everything else is answered here.
-private final class PassingHandler: HTTPHandler {
+final class PassingHandler: HTTPHandler {
   private let there: SocketAddress
   private let limits: HTTPClientLimits
   private let answer_ms: Int
+  private let host: String
+  private let security: HTTPClientSecurity
   private var client: HTTPClient?
 
-  init(_ there: SocketAddress, _ limits: HTTPClientLimits, answer_ms: Int) {
+  init(
+    _ there: SocketAddress, _ limits: HTTPClientLimits, answer_ms: Int, host: String? = nil,
+    security: HTTPClientSecurity = HTTPClientSecurity()
+  ) {
+    self.host = host ?? there.description
+    self.security = security
     self.there = there
     self.limits = limits
     self.answer_ms = answer_ms
   }
 
-  func started(_ dialer: Dialer) { client = HTTPClient(dialer, limits: limits) }
+  func started(_ dialer: Dialer) { client = HTTPClient(dialer, limits: limits, security: security) }
 
   func respond(to request: borrowing HTTPRequest, into response: inout HTTPResponse) {
     guard request.segmentCount > 0, request.segment(0).elementsEqual("there".utf8), let client else {
@@ -27,7 +34,7 @@ private final class PassingHandler: HTTPHandler {
     let deferral = response.deferReply()
     do throws(HTTPClientFailure) {
       let exchange = try client.send(
-        to: there, host: there.description, target: request.rawTarget, fields: [("X-Interestd-Forwarded", "here:1")],
+        to: there, host: host, target: request.rawTarget, fields: [("X-Interestd-Forwarded", "here:1")],
         within_ms: answer_ms
       ) { outcome in
         deferral.answer { response in

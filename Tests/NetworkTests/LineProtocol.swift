@@ -63,3 +63,43 @@ extension NetworkServer {
     return true
   }
 }
+
+/// `big` is answered with 200,000 times `x`; `late` when another connection says `now`.
+final class LateFactory: ConnectionFactory {
+  private var waiting: [LateConnection] = []
+
+  override func makeConnection() -> ConnectionHandler { LateConnection(self) }
+
+  private final class LateConnection: ConnectionHandler {
+    private unowned let factory: LateFactory  // the loop holds it longer than connections
+
+    init(_ factory: LateFactory) { self.factory = factory }
+
+    override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
+      guard let end = input.firstIndex(of: UInt8(ascii: "\n")) else {
+        return Reception(consumed: 0, input.isEmpty ? .complete : .partial)
+      }
+      switch String(decoding: input[..<end], as: UTF8.self) {
+      case "big":
+        for _ in 0..<200_000 { output.append(UInt8(ascii: "x")) }
+      case "late":
+        factory.waiting.append(self)
+        return Reception(consumed: end + 1, .deferred)
+      default:
+        wake(at_ns: 0)
+        output.append("ok\n")
+      }
+      return Reception(consumed: end + 1, .complete)
+    }
+
+    // Not within `receive`, where no reply may be finished.
+    override func woken() {
+      for connection in factory.waiting {
+        connection.reply { output in
+          output.append("late\n")
+          return true
+        }
+      }
+    }
+  }
+}

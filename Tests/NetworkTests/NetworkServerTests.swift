@@ -98,6 +98,31 @@ struct NetworkServerTests {
     #expect(server.counters.values.sent_bytes > made)
   }
 
+  @Test("a reply that comes late goes behind what waits for room")
+  func lateReply() throws {
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") { LateFactory() }
+    var limits = NetworkLimits()
+    limits.outputHighWater_bytes = 64 << 20
+    let server = try NetworkServer(limits: limits, listeners: [listener])
+    let client = try server.client(receiveBuffer_bytes: 4096)
+    let other = try server.client()
+    // 20 MB are more than two sockets hold, so the reply that is owed finds the others waiting.
+    try client.send(String(repeating: "big\n", count: 100) + "late\n")
+    #expect(server.wait { $0.received_bytes == 405 })
+    try other.send("now\n")
+    #expect(try other.read(asLongAs: "ok\n") == "ok\n")
+    let expected = 100 * 200_000
+    var bytes: [UInt8] = []
+    while bytes.count < expected + 5 {
+      let more = try client.read()
+      if more.isEmpty { break }
+      bytes += more
+    }
+    #expect(bytes.count == expected + 5)
+    #expect(bytes.prefix(expected).allSatisfy { $0 == UInt8(ascii: "x") })
+    #expect(String(decoding: bytes.suffix(5), as: UTF8.self) == "late\n")
+  }
+
   @Test("a request that does not fit the input buffer ends the connection")
   func inputLimit() throws {
     let server = try NetworkServer.lines { $0.input_bytes = 4096 }
