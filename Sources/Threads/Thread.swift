@@ -41,8 +41,11 @@ public struct Thread: ~Copyable, @unchecked Sendable {  // pthread_t may be join
     }
   }
 
+  /// As other threads are.
+  public init(name: String, _ run: @escaping @Sendable () -> Void) { self.init(name: name, .normal, run) }
+
   /// All signals are blocked in the new thread: the main thread, or the loop it runs, takes them.
-  public init(name: String, _ scheduling: Scheduling = .normal, _ run: @escaping @Sendable () -> Void) {
+  public init(name: String, _ scheduling: Scheduling, _ run: @escaping @Sendable () -> Void) {
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
