@@ -33,8 +33,6 @@ final class GRPCConnection: ConnectionHandler {
   private var hasMore = false
   private var turnEnd_ns: UInt64 = 0
 
-  /// A connection with much to answer gives others their turn after this.
-  private static let turn_ns: UInt64 = 2_000_000
   /// Written at a time.
   private static let step_bytes = 64 << 10
 
@@ -77,7 +75,7 @@ final class GRPCConnection: ConnectionHandler {
       clock.noteReceived(now_ns: now_ns)
       if !session.receive(input) { breakOff() }
     }
-    if !hasMore { turnEnd_ns = now_ns + Self.turn_ns }
+    if !hasMore { turnEnd_ns = now_ns + UInt64(limits.turn_ms) * 1_000_000 }
     var sending: HTTP2Session.Sending
     repeat {
       runReady()
@@ -137,10 +135,11 @@ final class GRPCConnection: ConnectionHandler {
 
   /// Runs calls whose turn it is.
   private func runReady() {
-    while canRun, !isBroken, hasTime {
+    while canRun, !isBroken {
       let call = ready[firstReady]
       firstReady += 1
       run(call)
+      if !hasTime { break }
     }
     if firstReady == ready.count && firstReady > 0 {
       ready.removeAll(keepingCapacity: true)

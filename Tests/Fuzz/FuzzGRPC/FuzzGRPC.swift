@@ -89,10 +89,8 @@ private final class Exchange {
       case .close: isClosed = true
       case .more: require(output.count > 0, "there is more to send, and nothing was written")
       case .complete:
-        // A connection whose turn is over goes on when its timer fires.
-        let isDone = output.count == 0
         checkFrames()
-        if isDone { return }
+        return
       default: fail("no verdict of a connection that keeps its time")
       }
       checkFrames()
