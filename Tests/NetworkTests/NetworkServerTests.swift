@@ -147,7 +147,7 @@ struct NetworkServerTests {
 /// A thread of a test, joined by it.
 final class Joined {
   private var thread: Threads.Thread?
-  init(_ body: @escaping @Sendable () -> Void) { thread = Threads.Thread(name: "test-client", .normal, body) }
+  init(_ body: @escaping @Sendable () -> Void) { thread = Threads.Thread(name: "test-client", body) }
   func join() { thread.take()?.join() }
 }
 
