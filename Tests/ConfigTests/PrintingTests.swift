@@ -25,6 +25,8 @@ struct PrintingTests {
           age_ms: 5000
         memory:
           block_cache_bytes: 134217728
+        lookup:
+          cache_bytes: 234881024
         ingest:
           maximum_record_bytes: 1048576
           level0_files: 40
