@@ -11,7 +11,7 @@ struct LookupPathTests {
     let sample = DataSet.sample
     let state = folder.file("state")
     try sample.ingest(into: state)
-    server = try Daemon(["serve", "--state", state, "--cluster-map", sample.clusterMap, "--cache-mb", "4"])
+    server = try Daemon(["serve", "--state", state, "--cluster-map", sample.clusterMap, "--cache-mb", "64"])
     try server.awaitReady()
   }
 
