@@ -15,7 +15,8 @@ struct BrokerTests {
     let admin = try Admin(configuration)
     try admin.createTopic(
       name, partitions: 2, replication: 1, properties: [("cleanup.policy", "compact,delete")], timeout_ms: 30_000)
-    #expect(try admin.partitionCount(of: name, timeout_ms: 30_000) == 2)
+    // The controller knows it at once, the broker a moment later.
+    #expect(eventually { (try? admin.partitionCount(of: name, timeout_ms: 30_000)) == 2 })
     #expect(try admin.topicProperties(name, timeout_ms: 30_000)["cleanup.policy"] == "compact,delete")
     let again = #expect(throws: KafkaError.self) {
       try admin.createTopic(name, partitions: 2, replication: 1, timeout_ms: 30_000)
@@ -38,7 +39,7 @@ struct BrokerTests {
     #expect(trimmed?.isOffsetOutOfRange == true)
 
     try admin.deleteTopic(name, timeout_ms: 30_000)
-    // The controller has forgotten it at once, the broker a moment later.
+    // And forgets it alike.
     #expect(eventually { (try? admin.topicProperties(name, timeout_ms: 30_000)) == nil })
   }
 }

@@ -58,6 +58,20 @@ struct ConsumerTests {
     #expect(seen == [["reason=[1, 2, 3]", "empty=null"], []])
   }
 
+  @Test("fetches on as soon as its bounded queue has room")
+  func refill() throws {
+    // Each fetch of the mock's brings a batch, after which the queue is full: left to itself, librdkafka 2.0.2 waits a second each time.
+    let batches = 60
+    let producer = try Producer(cluster.configuration([("batch.num.messages", "100"), ("linger.ms", "1000")]))
+    let topic = try producer.topic("events")
+    for _ in 0..<100 * batches { try producer.send(topic, partition: 0, key: "k", value: "v") }
+    try producer.flush(timeout_ms: 10_000)
+    let consumer = try cluster.reader("events", [("queued.min.messages", "50")])
+    try consumer.assign([PartitionOffset(partition: 0, offset: 0)])
+    var count = 0
+    #expect(consumer.poll(until: { count == 100 * batches }) { _ in count += 1 })
+  }
+
   @Test("tells the end of each partition, an empty one too, after its records")
   func ends() throws {
     try cluster.fill("events", partition: 2, count: 5)
