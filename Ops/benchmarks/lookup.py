@@ -8,6 +8,7 @@ from crashtest.processes import Failure, finish, run, start
 
 from . import loads, resp
 from .broker import Broker
+from .calls import GRPCCalls, RESPCalls
 from .large_users import write_large_users
 from .lookup_targets import COLD, HALF, HALF_RATE, INTERESTD, INTERESTD_TLS, REDIS, REDIS_TLS
 from .measurements import Measurements
@@ -158,16 +159,23 @@ class Lookup(Measurements):
             for number, user in enumerate(resp.ordinary_users(server.resp, USERS, 4)):
                 bodies.append(self.directory / f"call-{number}")
                 bodies[-1].write_bytes(loads.grpc_body(user))
-            self.notes.append("gRPC: h2load sends one body again and again; four users whose answers have the mean size take turns.")
+            self.notes.append(
+                "gRPC as fast as it goes: h2load sends one body again and again; four users whose answers have the mean size take turns. At "
+                "a rate: random users, and a client of our own, as h2load sends in bursts a hundredth of a second apart.")
 
             def fast():
-                parts = [loads.h2load(program, server.grpc, body, requests=self.scaled(60_000)) for body in bodies]
+                parts = [loads.h2load(program, server.grpc, body, self.scaled(60_000)) for body in bodies]
                 requests = sum(part["requests"] for part in parts)
-                return {"requests": requests, "per_s": requests / sum(part["requests"] / part["per_s"] for part in parts)}
+                return {
+                    "requests": requests, "per_s": requests / sum(part["requests"] / part["per_s"] for part in parts),
+                    "answer_bytes": min(part["answer_bytes"] for part in parts)}
 
             def half():
-                log = self.directory / "calls.log"
-                return loads.h2load(program, server.grpc, bodies[0], rate=HALF_RATE, seconds=self.seconds(), log=log)
+                calls = OpenLoop(GRPCCalls, server.grpc, USERS, HALF_RATE)
+                calls.start()
+                time.sleep(self.seconds())
+                calls.stop()
+                return self.checked(calls)
 
             self.compare("grpc", {INTERESTD: self.costing(server, fast), HALF: self.costing(server, half)})
 
@@ -181,6 +189,12 @@ class Lookup(Measurements):
             load(2)
             self.notes.append(f"HTTP: {HTTP_USERS:,} of the users at random, whose answers as JSON fit into the cache together.")
             self.compare("http", {INTERESTD: self.costing(server, lambda: load(self.seconds()))})
+
+    def checked(self, lookups):
+        note = "A client at a steady rate had no priority over what was measured: its times hold its own waits too."
+        if not lookups.has_priority and note not in self.notes:
+            self.notes.append(note)
+        return lookups.figures()
 
     def bench(self, *arguments):
         command = [
@@ -244,7 +258,7 @@ class Lookup(Measurements):
             # Other events of the same users: the catalog and the map are written again as they are.
             command = self.synth("producer", "--events", events, "--rate", INGEST_RATE, "--seed", 8, *destination)
             producer = start(command, stdout=output, stderr=output)
-        lookups = OpenLoop(server.resp, USERS, LOOKUP_RATE)
+        lookups = OpenLoop(RESPCalls, server.resp, USERS, LOOKUP_RATE)
         try:
             time.sleep(2)
             first, begin = behaviors(server), time.monotonic()
@@ -259,9 +273,7 @@ class Lookup(Measurements):
             finish(producer, 30, "the producer")
         if not was_producing:
             raise Failure(f"the producer ended before the lookups: {log.read_text(encoding='utf-8')[-300:].strip()}")
-        if not lookups.has_priority:
-            self.notes.append("The lookups had no priority over what was measured: their times hold the client's waits too.")
-        return lookups.figures() | {"events_per_s": rate, "peak_rss_mb": server.peak_mb()}
+        return self.checked(lookups) | {"events_per_s": rate, "peak_rss_mb": server.peak_mb()}
 
 
 def behaviors(server):

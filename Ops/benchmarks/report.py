@@ -30,13 +30,14 @@ INGESTION = Layout("Ingestion", MEASUREMENTS, COLUMNS, targets.TARGETS)
 LOOKUPS = Layout(
     "Lookups", {
         "pipelined": "RESP, 16 commands at a time on 50 connections", "single": "RESP, one command at a time on 50 connections",
-        "grpc": "gRPC, 10 calls at a time on 10 connections", "http": "HTTP, one request at a time on 50 connections",
+        "grpc": "gRPC, 10 calls at a time on 10 connections, and at a steady rate", "http": "HTTP, one request at a time on 50 connections",
         "process": "In this process, on one thread", "large": "In this process, users of 5,000 groups, of which 100 are asked for",
         "ingesting": "While ingesting from a broker, over RESP, timed from when each lookup was due",
         "flat": "By the number of events, in this process, 50,000 users",
     }, [
         ("per_s", "lookups/s"), ("cpu_us", "server CPU us"), ("p50_us", "p50 us"), ("p99_us", "p99 us"), ("greatest_us", "greatest us"),
-        ("answer_bytes", "bytes of an answer"), ("failures", "failures"), ("events_per_s", "events/s"), ("peak_rss_mb", "peak MB"),
+        ("answer_bytes", "bytes of an answer"), ("failures", "failures"), ("events_per_s", "events/s"), ("client_cores", "cores of the client"),
+        ("peak_rss_mb", "peak MB"),
     ], lookup_targets.TARGETS)
 SOAK_COLUMNS = [
     ("at_s", "s"), ("events_per_s", "events/s"), ("cpu_cores", "cores"), ("rss_mb", "resident MB"), ("lag_events", "lag"),
