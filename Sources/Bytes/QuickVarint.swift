@@ -10,7 +10,8 @@ public func writeQuickVarint(_ value: UInt64, _ at: inout UnsafeMutablePointer<U
   spread = spread & 0x0000_3FFF_0000_3FFF | (spread & 0x0FFF_C000_0FFF_C000) &<< 2
   spread = spread & 0x007F_007F_007F_007F | (spread & 0x3F80_3F80_3F80_3F80) &<< 1
   let size = varintSize(value)
-  spread |= 0x8080_8080_8080_8080 & (1 &<< UInt64(truncatingIfNeeded: 8 &* size &- 8)) &- 1
+  let goOn: UInt64 = (1 &<< UInt64(truncatingIfNeeded: 8 &* size &- 8)) &- 1
+  spread |= 0x8080_8080_8080_8080 & goOn
   UnsafeMutableRawPointer(at).storeBytes(of: spread.littleEndian, as: UInt64.self)
   at += size
 }

@@ -45,7 +45,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
   }
 
   public struct Memory: Equatable, Sendable {
-    public var blockCache_bytes = 128 << 20
+    public var blockCache_bytes = 96 << 20
     public init() {}
   }
 

@@ -102,7 +102,7 @@ public final class GRPCCall {
   }
 
   /// What was written into the call counts after all.
-  public func withdrawDeferral() { deferral = nil }
+  public func withdrawDeferral() { deferral.take()?.forget() }
 
   /// After what was written, more may follow, by `GRPCService.update`.
   public func keepOpen() { isKeptOpen = true }
@@ -166,5 +166,11 @@ public final class GRPCDeferral {
   func cancel() {
     call = nil
     onCancel.take()?()
+  }
+
+  /// Without a word to anybody: the call has another answer.
+  func forget() {
+    call = nil
+    onCancel = nil
   }
 }

@@ -52,7 +52,7 @@ extension GRPCConnection {
     call.phase = .running
     respond(to: call)
     if call.failure != nil {
-      call.deferral = nil
+      call.withdrawDeferral()
       finish(call)
     } else if call.deferral != nil {
       call.phase = .deferred

@@ -29,6 +29,9 @@ final class GRPCConnection: ConnectionHandler {
   /// Where messages go, while the session sends.
   var output: UnsafeMutablePointer<ByteBuffer>?
   private var isReceiving = false
+  /// The last verdict was `.more`, and the turn goes on.
+  private var hasMore = false
+  private var turnEnd_ns: UInt64 = 0
 
   /// Written at a time.
   private static let step_bytes = 64 << 10
@@ -72,6 +75,7 @@ final class GRPCConnection: ConnectionHandler {
       clock.noteReceived(now_ns: now_ns)
       if !session.receive(input) { breakOff() }
     }
+    if !hasMore { turnEnd_ns = now_ns + UInt64(limits.turn_ms) * 1_000_000 }
     var sending: HTTP2Session.Sending
     repeat {
       runReady()
@@ -80,12 +84,18 @@ final class GRPCConnection: ConnectionHandler {
         defer { self.output = nil }
         return session.send(into: &pointer.pointee, limit: Self.step_bytes)
       }
-    } while sending == .all && canRun
-    switch sending {
-    case .more: return Reception(consumed: input.count, .more)
-    case .failed: return Reception(consumed: input.count, .close)
-    case .all: return Reception(consumed: input.count, isBroken || session.isOver ? .close : .complete)
-    }
+    } while sending == .all && canRun && hasTime
+    return Reception(consumed: input.count, verdict(sending))
+  }
+
+  private func verdict(_ sending: HTTP2Session.Sending) -> Reception.Verdict {
+    hasMore = false
+    if sending == .failed { return .close }
+    guard sending == .more || canRun && !isBroken else { return isBroken || session.isOver ? .close : .complete }
+    // Where its turn is over, others come before the rest.
+    hasMore = hasTime
+    if !hasMore { arm(at_ns: now_ns) }
+    return hasMore ? .more : .complete
   }
 
   override func opened() { arm(at_ns: clock.next_ns(limits, hasCalls: false)) }
@@ -119,6 +129,8 @@ final class GRPCConnection: ConnectionHandler {
 
   // MARK: Turns
 
+  private var hasTime: Bool { MonotonicClock.now_ns < turnEnd_ns }
+
   private var canRun: Bool { firstReady < ready.count && replies_bytes < limits.connectionReplies_bytes }
 
   /// Runs calls whose turn it is.
@@ -127,6 +139,7 @@ final class GRPCConnection: ConnectionHandler {
       let call = ready[firstReady]
       firstReady += 1
       run(call)
+      if !hasTime { break }
     }
     if firstReady == ready.count && firstReady > 0 {
       ready.removeAll(keepingCapacity: true)

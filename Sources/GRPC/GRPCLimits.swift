@@ -38,6 +38,8 @@ public struct GRPCLimits: Sendable {
   public var lastCalls_ms = 500
   /// How often open watches look for changes.
   public var watch_ms = 200
+  /// A connection with much to answer gives others their turn after this.
+  public var turn_ms = 2
 
   public init() {}
 }

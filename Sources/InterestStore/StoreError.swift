@@ -46,7 +46,7 @@ public struct StoreLimits: Equatable, Sendable {
   public var buffer = FoldBufferLimits()
   /// Buffers that exist at once: one fills while the other is flushed.
   public var buffers = 2
-  public var blockCache_bytes = 128 << 20
+  public var blockCache_bytes = 96 << 20
   /// Flushers wait while level 0 holds more files.
   public var level0Files = 40
 

@@ -72,8 +72,8 @@ struct PythonTests {
 
   @Test("sequences are in Protobuf what they are in JSON, as Python writes them, and an old client reads them")
   func sequences() throws {
-    let entries = [
-      ("click", 1, Category.weak), ("order", 2, .payment), ("like", 3, .strong), ("leave", 255, .negative),
+    let entries: [(String, UInt8, InterestModel.Category)] = [
+      ("click", 1, .weak), ("order", 2, .payment), ("like", 3, .strong), ("leave", 255, .negative),
     ]
     let configuration = StateConfiguration(
       catalog: try BehaviorCatalog(entries.map { .init(type: $0.0, code: $0.1, category: $0.2) }), keptBehaviors: 5)
@@ -82,7 +82,9 @@ struct PythonTests {
     var folder = StateFolder(rules: rules)
     var reader = SequenceReader(configuration: configuration, rules: rules)
     var sequence = GroupSequence()
-    var (json, protobuf, message) = (ByteBuffer(), ByteBuffer(), ByteBuffer())
+    var json = ByteBuffer()
+    var protobuf = ByteBuffer()
+    var message = ByteBuffer()
     for size in [0, 1, 2, 3, 10, 100, 1000, 5000] {
       for groups in [2, 40, 300] where size > 0 || groups == 2 {
         sequence.clear()
@@ -100,7 +102,7 @@ struct PythonTests {
           SequenceJSONWriter(configuration: configuration).write(
             user: user, generation: 1, clusterMap: clusterMap, sequence, into: &json)
           SequenceProtobufWriter(configuration: configuration).write(
-            user: user, generation: 1, clusterMap: clusterMap, sequence, .everything, into: &message)
+            user: user, generation: 1, clusterMap: clusterMap, sequence, SequenceQuery.everything, into: &message)
         }
         json.append("\n")
         protobuf.append(varint: UInt64(message.count))

@@ -24,7 +24,9 @@ struct PrintingTests {
           bytes: 67108864
           age_ms: 5000
         memory:
-          block_cache_bytes: 134217728
+          block_cache_bytes: 100663296
+        lookup:
+          cache_bytes: 234881024
         ingest:
           maximum_record_bytes: 1048576
           level0_files: 40

@@ -35,11 +35,11 @@ struct RefusalTests {
       ("kafka.brokers: a", "kafka.brokers: unknown key; write brokers inside the map kafka"),
       (
         "qqqq: 1",
-        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, dead_letters, tls, auth, http, grpc, resp, forward, log"
+        "qqqq: unknown key; there are behaviors, cluster_map, state, buffer, memory, lookup, ingest, duplicates, kafka, dead_letters, tls, auth, http, grpc, resp, forward, log"
       ),
       (
         "\"\": 1",
-        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, ingest, duplicates, kafka, dead_letters, tls, auth, http, grpc, resp, forward, log"
+        "'...': unknown key; there are behaviors, cluster_map, state, buffer, memory, lookup, ingest, duplicates, kafka, dead_letters, tls, auth, http, grpc, resp, forward, log"
       ),
     ])
   func unknownKey(line: String, message: String) {

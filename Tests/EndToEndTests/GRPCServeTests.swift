@@ -37,10 +37,10 @@ struct GRPCServeTests {
     return state
   }
 
-  private func serve(_ state: String) throws -> Daemon {
-    let server = try Daemon([
-      "serve", "--state", state, "--cluster-map", sample.clusterMap, "--grpc", "127.0.0.1:0",
-    ])
+  private func serve(_ state: String, _ environment: [String: String] = [:]) throws -> Daemon {
+    let server = try Daemon(
+      ["serve", "--state", state, "--cluster-map", sample.clusterMap, "--grpc", "127.0.0.1:0"],
+      environment: environment)
     try server.awaitReady()
     return server
   }
@@ -55,6 +55,29 @@ struct GRPCServeTests {
     let state = try state("state")
     let server = try serve(state)
     try PythonPrograms.run("grpc_calls.py", [check, server.grpc, server.address, "\(state).dump"])
+    try server.stop()
+  }
+
+  @Test("over TLS grpcio gets the same with a token, and nothing but health without one")
+  func secure() throws {
+    let certificates = try Certificates()
+    let pair = try certificates.issue("server")
+    let tokens = folder.file("tokens")
+    try "a-token-of-16-bytes\n".write(toFile: tokens, atomically: true, encoding: .utf8)
+    chmod(tokens, 0o600)
+    let state = try state("state")
+    let server = try serve(
+      state,
+      [
+        "INTERESTD_TLS__CERTIFICATE": pair.certificate, "INTERESTD_TLS__KEY": pair.key,
+        "INTERESTD_AUTH__READ_TOKENS_FILE": tokens, "INTERESTD_HTTP__TLS": "none",
+      ])
+    let common = [server.grpc, server.address, "\(state).dump", certificates.authority]
+    for check in ["sequences", "parallel", "reflection"] {
+      try PythonPrograms.run("grpc_calls.py", [check] + common + ["a-token-of-16-bytes"])
+    }
+    try PythonPrograms.run("grpc_calls.py", ["unauthenticated"] + common)
+    try PythonPrograms.run("grpc_calls.py", ["unauthenticated"] + common + ["a-token-of-nobody"])
     try server.stop()
   }
 

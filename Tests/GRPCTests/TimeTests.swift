@@ -113,6 +113,19 @@ struct TimeTests {
     driver.service.deferrals[0].answer { _ in Issue.record("answered after the deadline") }
   }
 
+  @Test("a connection with much to answer gives others their turn, and goes on afterwards")
+  func turns() {
+    var limits = GRPCLimits()
+    limits.turn_ms = 0
+    let driver = GRPCDriver(limits: limits)
+    let streams = (0..<5).map { driver.client.call("/test.Echo/Say", "\($0)") }
+    driver.exchange()
+    #expect(driver.service.calls < 5)
+    while driver.service.calls < 5 { driver.exchange() }
+    driver.exchange()
+    for (index, stream) in streams.enumerated() { #expect(driver.answer(stream).text == "\(index)") }
+  }
+
   @Test("an answer that its client does not take is given up")
   func untaken() {
     var limits = GRPCLimits()

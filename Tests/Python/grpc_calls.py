@@ -58,7 +58,8 @@ class Client:
         self.health = health_pb2_grpc.HealthStub(self.channel)
 
     def get(self, path, accept):
-        request = urllib.request.Request(f"http://{self.http}{path}", headers={"Accept": accept})
+        headers = {"Accept": accept} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+        request = urllib.request.Request(f"http://{self.http}{path}", headers=headers)
         with urllib.request.urlopen(request, timeout=10) as reply:
             return reply.read()
 

@@ -102,7 +102,9 @@ final class KeyHandler: RESPHandler {
 
   override var initialAccess: RESPAccess { password == nil ? .admin : .none }
 
-  override func access(user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer) -> RESPAccess? {
+  override func access(
+    user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
+  ) -> RESPAccess? {
     guard user.elementsEqual("default".utf8) else { return nil }
     guard let expected = self.password else { return .admin }
     return password.elementsEqual(expected) ? .read : nil

@@ -175,7 +175,7 @@ struct LookupsTests {
     output.clear()
     try fixture.cached.describe(.protobuf, into: &output)
     #expect(
-      Array(output.bytes.prefix(18)) == [0x0a, 5] + Array("1.2.3".utf8) + [0x12, 9, 0x0a, 5] + Array("click".utf8) + [
+      Array(output.bytes.prefix(18)) == [0x0a, 5] + Array("1.2.3".utf8) + [0x12, 11, 0x0a, 5] + Array("click".utf8) + [
         0x10, 1,
       ])
   }
@@ -237,7 +237,7 @@ struct LookupRequestTests {
       ([0x12, 4, 8, 0xc0, 0x84, 0x3d], "groups"),
     ] as [([UInt8], String?)])
   func refusals(_ bytes: [UInt8], _ parameter: String?) {
-    let error = #expect(throws: LookupError.self) { try read(.getSequence, bytes) }
+    let error = #expect(throws: LookupError.self) { _ = try read(.getSequence, bytes) }
     #expect(error?.code == .badRequest && error?.parameter == parameter)
   }
 }

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -26,9 +27,9 @@ BINARY = os.environ.get("INTERESTD_BINARY", "")
 
 
 class Daemon:
-    """`interestd serve` on the sample, on free ports."""
+    """`interestd serve` on the sample, on free ports. `security` is YAML."""
 
-    def __init__(self) -> None:
+    def __init__(self, security: str = "") -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.state = f"{self.folder.name}/state"
         arguments = ["--config", str(SAMPLE / "behaviors.yaml"), "--cluster-map", str(SAMPLE / "groups.csv")]
@@ -36,8 +37,11 @@ class Daemon:
             [BINARY, "ingest", *arguments, "--state", self.state, str(SAMPLE / "behaviors.jsonl.gz")],
             check=True, capture_output=True,
         )
+        configuration = Path(self.folder.name) / "interestd.yaml"
+        configuration.write_text((SAMPLE / "behaviors.yaml").read_text() + security)
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--state", self.state, "--cluster-map", str(SAMPLE / "groups.csv")]
+            [BINARY, "serve", "--config", str(configuration), "--state", self.state]
+            + ["--cluster-map", str(SAMPLE / "groups.csv")]
             + [f"--{protocol}=127.0.0.1:0" for protocol in ("http", "grpc", "resp")],
             stderr=subprocess.PIPE, text=True,
         )
@@ -286,6 +290,82 @@ class DaemonTests(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         accuracy = float(re.search(r"AUC on held-out users: ([0-9.]+)", done.stdout).group(1))
         self.assertGreater(accuracy, 0.6)
+
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@unittest.skipUnless(os.access(BINARY, os.X_OK), "INTERESTD_BINARY names no executable")
+class SecureDaemonTests(unittest.TestCase):
+    """TLS and a token on every port; HTTP stays clear for the wait at the start."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.certificate = f"{cls.folder.name}/server.crt"
+        key = f"{cls.folder.name}/server.key"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+            + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+            + ["-keyout", key, "-out", cls.certificate],
+            check=True, capture_output=True,
+        )
+        tokens = Path(cls.folder.name) / "tokens"
+        tokens.write_text(TOKEN + "\n")
+        tokens.chmod(0o600)
+        cls.daemon = Daemon(
+            f"\ntls: {{certificate: {cls.certificate}, key: {key}}}\nauth: {{read_tokens_file: {tokens}}}\nhttp: {{tls: none}}\n"
+        )
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        code = cls.daemon.stop()
+        cls.daemon.folder.cleanup()
+        cls.folder.cleanup()
+        assert code == 0, (code, cls.daemon.log)
+
+    def resp(self, password: Optional[str]) -> RESPClient:
+        context = ssl.create_default_context(cafile=self.certificate)
+        return RESPClient("127.0.0.1", self.daemon.ports["resp"], password=password, tls=context)
+
+    def grpc(self, token: Optional[str]) -> Any:
+        import grpc
+        from interestd_client import GRPCClient
+
+        credentials = grpc.ssl_channel_credentials(Path(self.certificate).read_bytes())
+        return GRPCClient(f"127.0.0.1:{self.daemon.ports['grpc']}", token=token, credentials=credentials)
+
+    def test_the_token_lets_in_through_tls(self) -> None:
+        with self.resp(TOKEN) as resp, self.grpc(TOKEN) as grpc_client:
+            users = ["1062", "nobody"] * 500
+            self.assertEqual(resp.raw_sequences(users), grpc_client.raw_sequences(users))
+            self.assertEqual(resp.known(users), 500)
+
+    def test_without_the_token_nothing_is_told(self) -> None:
+        with self.resp(None) as client, self.assertRaises(LookupFailed) as caught:
+            client.sequences(["1062"])
+        self.assertEqual(caught.exception.kind, "NOAUTH")
+        with self.assertRaises(LookupFailed) as caught:
+            self.resp(TOKEN[::-1])
+        self.assertEqual(caught.exception.kind, "WRONGPASS")
+        with self.grpc(None) as client, self.assertRaises(LookupFailed) as caught:
+            client.sequences(["1062"])
+        self.assertEqual(caught.exception.kind, "UNAUTHENTICATED")
+
+    def test_redis_py_comes_in_by_its_password_and_sees_no_figures(self) -> None:
+        import redis
+
+        for protocol in (2, 3):
+            client = redis.Redis(
+                port=self.daemon.ports["resp"], protocol=protocol, password=TOKEN, ssl=True, ssl_ca_certs=self.certificate
+            )
+            self.assertIsNotNone(client.get("1062"))
+            info = client.info()
+            self.assertEqual(info["role"], "master")
+            self.assertNotIn("total_commands_processed", info)
+            with self.assertRaisesRegex(redis.exceptions.ResponseError, "no right|NOPERM|permission"):
+                client.client_list()
+            client.close()
 
 
 class StartTests(unittest.TestCase):
