@@ -226,12 +226,12 @@ class Lookup(Measurements):
         """Whole sequences grow with the number of events until users have all groups and behaviors that are kept; parts do not."""
         few, many = (self.scaled(events) for events in (1_000_000, 20_000_000))
         subjects = {}
-        for words, part in [("whole", []), ("20 groups of 4", ["--groups", 20, "--behaviors", 4])]:
+        for words, part in [("whole", []), ("5 groups of 2", ["--groups", 5, "--behaviors", 2])]:
             for events in (few, many):
                 subjects[f"{events:,} events, {words}"] = (
                     lambda events=events, part=part: bench_figures(self.bench("--state", self.state(events), *part), "state"))
         self.compare("flat", subjects, repeat=1)
-        for words in ("whole", "20 groups of 4"):
+        for words in ("whole", "5 groups of 2"):
             ratio = self.runs.ratio("flat", f"{many:,} events, {words}", [f"{few:,} events, {words}"], "per_s")
             if ratio is not None:
                 self.notes.append(f"Lookups/s of {many:,} events against {few:,}, {words}: {ratio:.2f} times.")
