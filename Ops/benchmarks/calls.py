@@ -16,13 +16,13 @@ LARGEST_WINDOW = (1 << 31) - 1
 
 
 class RESPCalls:
-    greeting = b""
+    greeting, connections = b"", 8
 
     def __init__(self):
         # Bytes of the current value, with the line's end behind it, that are still to come; the beginning of a reply's first line.
         self.left, self.line = 0, b""
         self.due = collections.deque()
-        self.answer_bytes = 0
+        self.answer_bytes = self.refused = 0
 
     def ask(self, user, due_s):
         self.due.append(due_s)
@@ -67,6 +67,8 @@ class GRPCCalls:
     """GetSequence on HTTP/2 with windows that the answers of one run do not fill. Headers are sent without HPACK's dynamic table, so that
     each call's are the same bytes, and those of answers need not be read: an error has no message."""
 
+    # A connection may have 100 calls under way: with fewer connections a pause would end in refusals.
+    connections = 32
     greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, struct.pack(">HI", 4, LARGEST_WINDOW)) + frame(
         8, 0, 0, struct.pack(">I", LARGEST_WINDOW - 65_535))
     # :method POST and :scheme http are whole in the static table; the names of :path (4), :authority (1) and content-type (31) are.
@@ -77,7 +79,7 @@ class GRPCCalls:
     def __init__(self):
         self.stream, self.rest = 1, b""
         self.due, self.has_answer = {}, set()
-        self.answer_bytes = 0
+        self.answer_bytes = self.refused = 0
 
     def ask(self, user, due_s):
         stream = self.stream
@@ -98,8 +100,11 @@ class GRPCCalls:
             if kind == DATA:
                 self.has_answer.add(stream)
                 self.answer_bytes += size
-            elif kind in (RST_STREAM, GOAWAY):
-                raise Failure(f"the server ended {'a call' if kind == RST_STREAM else 'the connection'}")
+            elif kind == RST_STREAM:
+                self.has_answer.discard(stream)
+                self.refused += self.due.pop(stream, None) is not None
+            elif kind == GOAWAY:
+                raise Failure("the server ended the connection")
             elif kind == HEADERS and flags & END_STREAM:
                 if stream not in self.has_answer:
                     raise Failure("a call ended without a message")

@@ -17,7 +17,7 @@ function init() state = 2463534242 + number end
 function request()
   state = bits.bxor(state, bits.lshift(state, 13)); state = bits.bxor(state, bits.rshift(state, 17))
   state = bits.bxor(state, bits.lshift(state, 5))
-  return wrk.format("GET", string.format("/v1/users/%012d/sequence", state % USERS))
+  return wrk.format("GET", string.format("/v1/users/%012d/sequence", state % USERS * STRIDE))
 end
 function done(summary, latency)
   print(string.format("told %d %d %d %d %d %d %d", summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
@@ -92,8 +92,9 @@ def wrk_figures(text):
         "per_s": requests / duration_us * 1e6, "p50_us": p50_us, "p99_us": p99_us, "answer_bytes": size / requests, "requests": requests}
 
 
-def wrk(program, address, users, seconds, directory):
+def wrk(program, address, users, stride, seconds, directory):
+    """Of so many users, every `stride`-th of all: those with the first numbers have more events than others."""
     script = directory / "users.lua"
-    script.write_text(WRK_SCRIPT.replace("USERS", str(users)), encoding="ascii")
+    script.write_text(WRK_SCRIPT.replace("USERS", str(users)).replace("STRIDE", str(stride)), encoding="ascii")
     command = [program, "-t", 1, "-c", 50, "-d", f"{seconds}s", "-s", script, f"http://{address}/"]
     return wrk_figures(run(command, RUN_S).decode(errors="replace"))

@@ -20,7 +20,7 @@ from .subjects import last_object
 USERS, SHOPS, GROUPS, PARTITIONS = 50_000, 100_000, 1_024, 8
 EVENTS, INGEST_RATE, LOOKUP_RATE = 5_000_000, 100_000, 10_000
 PREPARE_S, CATCH_UP_S = 300, 120
-# As JSON a user takes five times as much: of so many all answers fit into the cache that there is without being asked for.
+# As JSON a user takes several times as much: of so many all answers fit into the cache that there is without being asked for.
 HTTP_USERS = 8_000
 # In the order in which they are run.
 ALL = ["resp", "grpc", "http", "process", "large", "ingesting", "flat"]
@@ -184,7 +184,8 @@ class Lookup(Measurements):
             server = self.serve(stack, "http")
 
             def load(seconds):
-                return loads.wrk(self.programs.tools["wrk"], server.http, HTTP_USERS, seconds, self.directory)
+                program, stride = self.programs.tools["wrk"], USERS // HTTP_USERS
+                return loads.wrk(program, server.http, HTTP_USERS, stride, seconds, self.directory)
 
             load(2)
             self.notes.append(f"HTTP: {HTTP_USERS:,} of the users at random, whose answers as JSON fit into the cache together.")

@@ -12,17 +12,16 @@ from crashtest.processes import Failure
 
 from .lookups import quantile
 
-CONNECTIONS = 8
 # So often lookups are due, as many as the rate makes of it, and so many go to one connection: a program in Python that woke for each of
 # them would take the processor from the server.
 TICK_S, AT_ONCE = 0.0005, 5
 # Beyond so many lookups without an answer the server is not behind but gone.
-OUTSTANDING = 50_000
+OUTSTANDING = 200_000
 END_S = 5
 
 
 class OpenLoop:
-    """`calls` makes what speaks the protocol on a connection. `start` and `stop` are called by another thread, and `figures` after that."""
+    """`calls` makes what speaks the protocol on one of its connections. `start` and `stop` are called by another thread, and `figures` after that."""
 
     def __init__(self, calls, address, users, rate, seed=1):
         self.calls, self.address, self.users, self.rate = calls, address, users, rate
@@ -63,7 +62,7 @@ class OpenLoop:
         connections = []
         try:
             host, port = self.address.rsplit(":", 1)
-            for _ in range(CONNECTIONS):
+            for _ in range(self.calls.connections):
                 connection = socket.create_connection((host, int(port)), END_S)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connections.append((connection, self.calls()))
@@ -87,18 +86,18 @@ class OpenLoop:
             while due_s <= time.monotonic():
                 for first in range(0, per_tick, AT_ONCE):
                     count = min(AT_ONCE, per_tick - first)
-                    connection, calls = connections[turn % CONNECTIONS]
+                    connection, calls = connections[turn % len(connections)]
                     connection.sendall(b"".join(calls.ask(users[(self.sent + n) & 65_535], due_s) for n in range(count)))
                     turn += 1
                     self.sent += count
                 due_s += TICK_S
                 self._take(sockets, 0)
             if self.sent - len(self.times_s) > OUTSTANDING:
-                raise Failure(f"{self.sent - len(self.times_s):,} lookups have no answer")
+                raise Failure(f"{self.sent - len(self.times_s):,} lookups have no answer, or were refused")
             self._take(sockets, max(due_s - time.monotonic(), 0))
         self.end_s, self.cpu_s = time.monotonic(), time.thread_time() - began_cpu_s
         # What is on its way counts too, however late it comes.
-        while len(self.times_s) < self.sent and time.monotonic() < self.end_s + END_S:
+        while any(calls.due for _, calls in connections) and time.monotonic() < self.end_s + END_S:
             self._take(sockets, 0.1)
 
     def _take(self, sockets, wait_s):

@@ -98,11 +98,16 @@ class CallsTest(unittest.TestCase):
             self.assertEqual((answered, calls.answer_bytes), ([20.0, 10.0], 18), size)
 
     def test_a_call_without_a_message_stops_the_lookups(self):
-        for ending in [frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x88"), frame(RST_STREAM, 0, 1, b"\0\0\0\7")]:
-            calls = GRPCCalls()
-            calls.ask(1, 0)
-            with self.assertRaises(Failure):
-                calls.take(ending)
+        calls = GRPCCalls()
+        calls.ask(1, 0)
+        with self.assertRaises(Failure):
+            calls.take(frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x88"))
+
+    def test_a_call_that_is_refused_has_no_time(self):
+        calls = GRPCCalls()
+        calls.ask(1, 0)
+        self.assertEqual(calls.take(frame(RST_STREAM, 0, 1, b"\0\0\0\7")), [])
+        self.assertEqual((calls.refused, calls.due), (1, {}))
 
     def test_a_command_has_its_words_lengths(self):
         self.assertEqual(resp.command(b"MGET", b"a", b"bc"), b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$2\r\nbc\r\n")
