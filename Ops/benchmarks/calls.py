@@ -1,5 +1,5 @@
-"""What lookups at a steady rate send and take on one connection, by protocol: `greeting` first, then `ask`, which returns bytes to send, and
-`take`, which is given bytes that came, however they are cut, and returns when the lookups that they answer were due."""
+"""What lookups at a steady rate send and take on one connection, by protocol: `greeting` first, then `ask`, which returns bytes to send,
+and `take`, which is given bytes that came, however they are cut, and returns when the lookups that they answer were due."""
 
 import collections
 import struct
@@ -73,8 +73,8 @@ class GRPCCalls:
         8, 0, 0, struct.pack(">I", LARGEST_WINDOW - 65_535))
     # :method POST and :scheme http are whole in the static table; the names of :path (4), :authority (1) and content-type (31) are.
     headers = (
-        b"\x83\x86\x04" + text(CALL.encode()) + b"\x01" + text(b"localhost") + b"\x0f\x10" + text(b"application/grpc") + b"\x00" + text(b"te")
-        + text(b"trailers"))
+        b"\x83\x86\x04" + text(CALL.encode()) + b"\x01" + text(b"localhost") + b"\x0f\x10" + text(b"application/grpc") + b"\x00"
+        + text(b"te") + text(b"trailers"))
 
     def __init__(self):
         self.stream, self.rest = 1, b""

@@ -8,7 +8,8 @@ from crashtest.processes import Failure, run
 
 RUN_S = 120
 CALL = "/interest.v1.InterestService/GetSequence"
-# The users come by xorshift32 (Marsaglia 2003), another beginning for each thread; wrk tells its percentiles in text, so they are told anew.
+# The users come by xorshift32 (Marsaglia 2003), another beginning for each thread. wrk tells its percentiles for people, so they are told
+# anew.
 WRK_SCRIPT = """
 local bits = require("bit")
 local threads, state = 0, 0

@@ -6,7 +6,7 @@ import time
 
 from crashtest.processes import Failure, finish, run, start
 
-from . import loads, resp
+from . import loads, machine, resp
 from .broker import Broker
 from .calls import GRPCCalls, RESPCalls
 from .large_users import write_large_users
@@ -45,6 +45,9 @@ class Lookup(Measurements):
     def __init__(self, programs, directory, options):
         super().__init__(programs, directory, options)
         self.states = {}
+        self.notes.append(
+            "Latencies at a rate are counted from when each lookup was due; those of redis-benchmark and wrk, which ask again when they are "
+            "answered, from when it was sent.")
 
     def scaled(self, count):
         return count // 5 if self.options.quick else count
@@ -141,7 +144,7 @@ class Lookup(Measurements):
             redis = stack.enter_context(Redis(tools["redis-server"], self.directory / "redis.log", tls))
             count, size = resp.copy_values(warm.resp, redis.resp, USERS)
             self.notes.append(
-                f"Redis holds interestd's values of the {count:,} users of {USERS:,} who have any, {size:,.0f} bytes each in the mean.")
+                f"Redis {machine.package('redis-server')} holds interestd's values of the {count:,} users of {USERS:,} who have any, {size:,.0f} bytes each in the mean.")
             servers[REDIS] = (redis, redis.resp)
             if tls:
                 servers[REDIS_TLS] = (redis, redis.resp_tls)
@@ -160,8 +163,8 @@ class Lookup(Measurements):
                 bodies.append(self.directory / f"call-{number}")
                 bodies[-1].write_bytes(loads.grpc_body(user))
             self.notes.append(
-                "gRPC as fast as it goes: h2load sends one body again and again; four users whose answers have the mean size take turns. At "
-                "a rate: random users, and a client of our own, as h2load sends in bursts a hundredth of a second apart.")
+                "gRPC as fast as it goes: h2load sends one body again and again; four users whose answers have the mean size take turns. "
+                "At a rate: random users, and a client of our own, as h2load sends in bursts a hundredth of a second apart.")
 
             def fast():
                 parts = [loads.h2load(program, server.grpc, body, self.scaled(60_000)) for body in bodies]

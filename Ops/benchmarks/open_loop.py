@@ -21,7 +21,8 @@ END_S = 5
 
 
 class OpenLoop:
-    """`calls` makes what speaks the protocol on one of its connections. `start` and `stop` are called by another thread, and `figures` after that."""
+    """`calls` makes what speaks the protocol on one of its connections. `start` and `stop` are called by another thread, and `figures`
+    after that."""
 
     def __init__(self, calls, address, users, rate, seed=1):
         self.calls, self.address, self.users, self.rate = calls, address, users, rate

@@ -36,8 +36,8 @@ LOOKUPS = Layout(
         "flat": "By the number of events, in this process, 50,000 users",
     }, [
         ("per_s", "lookups/s"), ("cpu_us", "server CPU us"), ("p50_us", "p50 us"), ("p99_us", "p99 us"), ("greatest_us", "greatest us"),
-        ("answer_bytes", "bytes of an answer"), ("failures", "failures"), ("events_per_s", "events/s"), ("client_cores", "cores of the client"),
-        ("peak_rss_mb", "peak MB"),
+        ("answer_bytes", "bytes of an answer"), ("failures", "failures"), ("events_per_s", "events/s"),
+        ("client_cores", "cores of the client"), ("peak_rss_mb", "peak MB"),
     ], lookup_targets.TARGETS)
 SOAK_COLUMNS = [
     ("at_s", "s"), ("events_per_s", "events/s"), ("cpu_cores", "cores"), ("rss_mb", "resident MB"), ("lag_events", "lag"),
