@@ -10,9 +10,9 @@ from .targets import HOT, STREAMS
 USERS, SHOPS, GROUPS, PARTITIONS = 50_000, 100_000, 1_024, 8
 PRODUCE_S = 900
 # In the order in which they are run; the quick ones take about two minutes together.
-ALL = ["process", "broker", "real", "partitions", "hot", "events", "users", "stages"]
+ALL = ["process", "broker", "real", "partitions", "hot", "events", "users", "memory", "stages"]
 QUICK = ["process", "broker", "real", "partitions", "hot", "stages"]
-NEEDS = {"broker": ["Kafka"], "hot": ["Kafka"], "real": ["completejourney"]}
+NEEDS = {name: ["Kafka"] for name in ("broker", "hot", "partitions", "events", "users")} | {"real": ["completejourney"]}
 
 
 def in_words(figures):
@@ -72,21 +72,32 @@ class Ingest(Measurements):
         finally:
             broker.delete(lambda topic: topic.startswith("peer-"))
 
-    def produce(self, broker, topic, *options):
+    def produce(self, broker, topic, *, events=5_000_000, users=USERS, partitions=PARTITIONS, hot_share=0):
         """A new topic of behaviors, without items, of which states would have to keep ids too."""
         groups, catalog = (self.directory / f"{topic}-{name}" for name in ("groups.csv", "catalog.yaml"))
-        job = Job(broker.address, topic, self.scaled(5_000_000), groups, catalog, USERS)
-        broker.create(topic, PARTITIONS)
-        if self.options.producer == "peer" and not options:
+        job = Job(broker.address, topic, self.scaled(events), groups, catalog, users)
+        broker.create(topic, partitions)
+        if self.options.producer == "peer" and not hot_share:
             command = [
                 self.programs.streams, "produce", "--bootstrap", job.brokers, "--topic", job.topic, "--groups", job.groups, "--catalog",
                 job.catalog, "--group-count", GROUPS]
         else:
             command = [
                 self.programs.interestd, "synth", "--brokers", job.brokers, "--topic", job.topic, "--cluster-map-out", job.groups,
-                "--config-out", job.catalog, "--group-count", GROUPS, "--no-items", *options]
-        run([*command, "--events", job.events, "--users", USERS, "--shops", SHOPS], PRODUCE_S)
+                "--config-out", job.catalog, "--group-count", GROUPS, "--no-items", "--hot-user-share",
+                hot_share]
+        run([*command, "--events", job.events, "--users", users, "--shops", SHOPS], PRODUCE_S)
         return job
+
+    def from_topics(self, name, workloads):
+        """subject -> what its topic has other than usual."""
+        with Broker(self.programs.kafka, self.directory / f"broker-{name}") as broker:
+            jobs = {
+                subject: self.produce(broker, f"{name}-{number}", **workload)
+                for number, (subject, workload) in enumerate(workloads.items())
+            }
+            self.interleave(
+                name, {subject: lambda job=job: self.subjects.interestd_from_broker(job) for subject, job in jobs.items()})
 
     def real(self):
         """The file is ingested as it is; the topic takes it as JSON."""
@@ -110,22 +121,20 @@ class Ingest(Measurements):
             self.interleave("real", subjects)
 
     def events(self):
-        counts = [1_000_000, 5_000_000, 20_000_000]
-        self.interleave("events", {f"{count:,} events": self.in_process(count) for count in counts})
+        self.from_topics("events", {f"{count:,} events": {"events": count} for count in (1_000_000, 20_000_000)})
 
     def users(self):
+        self.from_topics("users", {f"{count:,} users": {"events": 20_000_000, "users": count} for count in (USERS, 500_000, 1_000_000)})
+
+    def memory(self):
+        """Without a broker's and librdkafka's share users cost what they cost us alone."""
         counts = [USERS, 500_000, 1_000_000]
-        self.interleave("users", {f"{count:,} users": self.in_process(20_000_000, users=count) for count in counts})
+        self.interleave("memory", {f"{count:,} users": self.in_process(20_000_000, users=count) for count in counts}, repeat=1)
 
     def partitions(self):
-        events = self.scaled(5_000_000)
-        self.interleave(
-            "partitions", {
-                f"{count} partition{'s' if count > 1 else ''}": self.in_process(events, partitions=count) for count in (1, 8, 64)
-            })
+        self.from_topics(
+            "partitions", {f"{count} partition{'s' if count > 1 else ''}": {"partitions": count} for count in (1, 64)})
 
     def hot(self):
         """The same records but for whose they are."""
-        with Broker(self.programs.kafka, self.directory / "broker-hot") as broker:
-            jobs = {"even": self.produce(broker, "even"), HOT: self.produce(broker, "hot", "--hot-user-share", 0.3)}
-            self.interleave("hot", {name: lambda job=job: self.subjects.interestd_from_broker(job) for name, job in jobs.items()})
+        self.from_topics("hot", {"even": {}, HOT: {"hot_share": 0.3}})
