@@ -1,67 +1,35 @@
 """The measurements of `Ops/bench ingest`."""
 
-import pathlib
-import time
+from crashtest.processes import run
 
-from crashtest.processes import Failure, run
-
-from . import machine
 from .broker import Broker
-from .runs import Runs
+from .measurements import Measurements
 from .subjects import Job, Subjects, last_object
 from .targets import HOT, STREAMS
 
 USERS, SHOPS, GROUPS, PARTITIONS = 50_000, 100_000, 1_024, 8
 PRODUCE_S = 900
+# In the order in which they are run; the quick ones take about two minutes together.
+ALL = ["process", "broker", "real", "partitions", "hot", "events", "users", "memory", "stages"]
+QUICK = ["process", "broker", "real", "partitions", "hot", "stages"]
+NEEDS = {name: ["Kafka"] for name in ("broker", "hot", "partitions", "events", "users")} | {"real": ["completejourney"]}
 
 
-class Ingest:
-    """Runs measurements, each of which takes its subjects in turn, as often as asked."""
+def in_words(figures):
+    """Of a run, while others go on."""
+    text = f"{figures['events_per_s']:,.0f} events/s"
+    return text + (f", {figures['cpu_s_per_million']:.2f} CPU s per million" if "cpu_s_per_million" in figures else "")
+
+
+class Ingest(Measurements):
+    needs = NEEDS
 
     def __init__(self, programs, directory, options):
-        self.programs, self.directory, self.options = programs, pathlib.Path(directory), options
+        super().__init__(programs, directory, options)
         self.subjects = Subjects(programs, directory)
-        self.runs, self.notes = Runs(), []
-        if options.quick:
-            self.notes.append("Quick: fewer events, each run once; the figures are not to be quoted.")
-
-    def run(self, names):
-        for name in names:
-            missing = [self.programs.why[need] for need in NEEDS.get(name, []) if need in self.programs.why]
-            if missing:
-                self.skip(name, "; ".join(missing))
-                continue
-            try:
-                getattr(self, name)()
-            except Failure as error:
-                self.fail(name, "all", str(error))
-
-    def skip(self, name, why):
-        self.notes.append(f"Not measured: {name}: {why}")
-        print(f"{name}: not measured: {why}", flush=True)
-
-    def fail(self, name, subject, why):
-        self.runs.add(name, subject, 0, machine.load(), error=why)
-        print(f"{name}, {subject}: FAILED: {why}", flush=True)
 
     def interleave(self, name, subjects, repeat=None):
-        """subject -> what runs it and gives its figures. All of them in each round, every other one backwards: what else the machine does,
-        and what a run leaves to the next, meets all of them."""
-        for number in range(1, (repeat or self.options.repeat) + 1):
-            for subject, measure in list(subjects.items())[:: 1 if number % 2 else -1]:
-                load, begin = machine.load(), time.monotonic()
-                try:
-                    figures = measure()
-                    if "events_per_s" not in figures:
-                        raise Failure(f"it told no events_per_s: {figures}")
-                except Failure as error:
-                    self.fail(name, subject, str(error))
-                    continue
-                self.runs.add(name, subject, number, load, figures)
-                told = f"{figures['events_per_s']:,.0f} events/s"
-                if "cpu_s_per_million" in figures:
-                    told += f", {figures['cpu_s_per_million']:.2f} CPU s per million"
-                print(f"{name}, {subject}, round {number}: {told} ({time.monotonic() - begin:.0f} s)", flush=True)
+        super().interleave(name, subjects, repeat, rate="events_per_s", told=in_words)
 
     def scaled(self, events):
         return events // 5 if self.options.quick else events
@@ -170,9 +138,3 @@ class Ingest:
     def hot(self):
         """The same records but for whose they are."""
         self.from_topics("hot", {"even": {}, HOT: {"hot_share": 0.3}})
-
-
-# In the order in which they are run; the quick ones take about two minutes together.
-ALL = ["process", "broker", "real", "partitions", "hot", "events", "users", "memory", "stages"]
-QUICK = ["process", "broker", "real", "partitions", "hot", "stages"]
-NEEDS = {name: ["Kafka"] for name in ("broker", "hot", "partitions", "events", "users")} | {"real": ["completejourney"]}

@@ -10,6 +10,8 @@ from crashtest.processes import Failure, run
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SHARED = pathlib.Path(os.environ.get("SHARED", REPOSITORY.parent / "shared"))
 PROBE_BUILD_S = 600
+# Programs of Debian's that lookups are measured with, and their packages.
+TOOLS = {"redis-server": "redis-server", "redis-benchmark": "redis-tools", "h2load": "nghttp2-client", "wrk": "wrk", "openssl": "openssl"}
 
 
 def forget_settings():
@@ -45,6 +47,10 @@ class Programs:
         self.data = self._find(
             "completejourney", place("COMPLETEJOURNEY", SHARED / "data/completejourney"),
             "set COMPLETEJOURNEY to a directory with its behaviors.jsonl.gz, behaviors.yaml and groups.csv")
+        self.tools = {
+            name: self._find(name, shutil.which(name), f"apt-get install --no-install-recommends {package}")
+            for name, package in TOOLS.items()
+        }
         self._probe = None
 
     def _find(self, name, path, hint):
@@ -66,10 +72,10 @@ class Programs:
             self._probe = copy / ".build/release/ingest-path"
         return self._probe
 
-    def require_bench(self):
+    def require_bench(self, command):
         """A release before the bench has no such command: better said at once than by each measurement."""
         if self.interestd is None:
             raise Failure(self.why["interestd"])
         told = subprocess.run([self.interestd, "--help"], capture_output=True, text=True, check=False, timeout=30).stdout
-        if "bench ingest" not in told:
-            raise Failure(f"{self.interestd} has no command 'bench ingest': build it again")
+        if f"bench {command}" not in told:
+            raise Failure(f"{self.interestd} has no command 'bench {command}': build it again")

@@ -1,10 +1,14 @@
 """Raw results as JSON, and what matters of them as Markdown."""
 
+import collections
 import json
 import pathlib
 
-from . import machine
+from . import lookup_targets, machine, targets
 from .targets import judge
+
+# `measurements`: name -> heading; `columns`: key and heading, of which the first tells its spread too.
+Layout = collections.namedtuple("Layout", "title measurements columns targets")
 
 MEASUREMENTS = {
     "process": "In process, generated in memory",
@@ -23,6 +27,19 @@ COLUMNS = [
     ("state_bytes_per_event", "state bytes per event"), ("write_amplification", "write amplification"),
     ("lookup_p50_us", "lookup p50 us"), ("lookup_p99_us", "lookup p99 us"),
 ]
+INGESTION = Layout("Ingestion", MEASUREMENTS, COLUMNS, targets.TARGETS)
+LOOKUPS = Layout(
+    "Lookups", {
+        "pipelined": "RESP, 16 commands at a time on 50 connections", "single": "RESP, one command at a time on 50 connections",
+        "grpc": "gRPC, 10 calls at a time on 10 connections, and at a steady rate", "http": "HTTP, one request at a time on 50 connections",
+        "process": "In this process, on one thread", "large": "In this process, users of 5,000 groups, of which 100 are asked for",
+        "ingesting": "While ingesting from a broker, over RESP, timed from when each lookup was due",
+        "flat": "By the number of events, in this process, 50,000 users",
+    }, [
+        ("per_s", "lookups/s"), ("cpu_us", "server CPU us"), ("p50_us", "p50 us"), ("p99_us", "p99 us"), ("greatest_us", "greatest us"),
+        ("answer_bytes", "bytes of an answer"), ("failures", "failures"), ("events_per_s", "events/s"),
+        ("client_cores", "cores of the client"), ("peak_rss_mb", "peak MB"),
+    ], lookup_targets.TARGETS)
 SOAK_COLUMNS = [
     ("at_s", "s"), ("events_per_s", "events/s"), ("cpu_cores", "cores"), ("rss_mb", "resident MB"), ("lag_events", "lag"),
     ("state_mb", "state MB"), ("level_files", "files by level"), ("lookup_p50_us", "lookup p50 us"), ("lookup_p99_us", "lookup p99 us"),
@@ -46,21 +63,21 @@ def table(header, rows):
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
-def targets_table(runs):
+def targets_table(runs, judged):
     rows = []
-    for target, figure, is_met in judge(runs):
+    for target, figure, is_met in judge(runs, judged):
         limit = f"{'at least' if target.is_least else 'at most'} {number(target.limit)}"
         rows.append([target.name, f"{number(figure)} {target.unit}".strip() if figure is not None else "-", limit, VERDICTS[is_met]])
     return table(["target", "figure", "limit", ""], rows)
 
 
-def measurement_table(runs, measurement):
+def measurement_table(runs, measurement, columns):
     subjects = runs.subjects(measurement)
-    columns = [(key, title) for key, title in COLUMNS if any(runs.values(measurement, subject, key) for subject in subjects)]
+    columns = [(key, title) for key, title in columns if any(runs.values(measurement, subject, key) for subject in subjects)]
     rows = []
     for subject in subjects:
         medians = [number(runs.median(measurement, subject, key)) for key, _ in columns]
-        spread = runs.spread(measurement, subject, "events_per_s")
+        spread = runs.spread(measurement, subject, columns[0][0]) if columns else None
         if spread and spread[0] != spread[1]:
             medians[0] += f" ({number(spread[0])} - {number(spread[1])})"
         rows.append([subject, *medians])
@@ -74,15 +91,15 @@ def stages_table(runs):
     return table(["stage", "ns per event"], rows) if rows else ""
 
 
-def markdown(runs, about, notes):
-    parts = [f"# Ingestion\n\n{machine.line(about)}.\n"]
+def markdown(runs, about, notes, layout=INGESTION):
+    parts = [f"# {layout.title}\n\n{machine.line(about)}.\n"]
     parts += [f"{note}\n" for note in notes]
-    parts.append(f"## Targets\n\n{targets_table(runs)}")
-    for measurement, title in MEASUREMENTS.items():
+    parts.append(f"## Targets\n\n{targets_table(runs, layout.targets)}")
+    for measurement, title in layout.measurements.items():
         if measurement == "stages":
             body = stages_table(runs)
         else:
-            body = measurement_table(runs, measurement) if runs.subjects(measurement) else ""
+            body = measurement_table(runs, measurement, layout.columns) if runs.subjects(measurement) else ""
         if body:
             parts.append(f"## {title}\n\n{body}")
     if runs.errors:
@@ -90,14 +107,14 @@ def markdown(runs, about, notes):
     return "\n".join(parts)
 
 
-def write(runs, about, options, notes, directory, name):
+def write(runs, about, options, notes, directory, name, layout=INGESTION):
     """Both files; returns the Markdown."""
-    text = markdown(runs, about, notes)
-    targets = [
+    text = markdown(runs, about, notes, layout)
+    verdicts = [
         {"name": target.name, "unit": target.unit, "limit": target.limit, "is_least": target.is_least, "figure": figure, "is_met": is_met}
-        for target, figure, is_met in judge(runs)
+        for target, figure, is_met in judge(runs, layout.targets)
     ]
-    whole = {"machine": about, "options": options, "notes": notes, "targets": targets, "medians": runs.medians(), "runs": runs.list}
+    whole = {"machine": about, "options": options, "notes": notes, "targets": verdicts, "medians": runs.medians(), "runs": runs.list}
     write_files(directory, name, whole, text)
     return text
 
