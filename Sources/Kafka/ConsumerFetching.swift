@@ -20,9 +20,10 @@ struct FetchWaking {
   init(_ handle: OpaquePointer) {
     let configuration = rd_kafka_conf(handle)
     func value(_ name: String) -> String? {
-      withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { text in
-        var size = text.count
-        let base = text.baseAddress.unsafelyUnwrapped  // 4096 bytes are never null
+      var size = 0
+      guard rd_kafka_conf_get(configuration, name, nil, &size) == RD_KAFKA_CONF_OK else { return nil }
+      return withUnsafeTemporaryAllocation(of: CChar.self, capacity: max(size, 1)) { text in
+        let base = text.baseAddress.unsafelyUnwrapped  // one byte at least is never null
         return rd_kafka_conf_get(configuration, name, base, &size) == RD_KAFKA_CONF_OK ? String(cString: base) : nil
       }
     }
