@@ -28,19 +28,15 @@ public enum IngestBenchmark {
     let measurement = IngestMeasurement(pipeline)
     let load = lookups.start(pipeline)
     var ingest = try MemoryIngest(settings, pipeline)
-    do throws(IngestError) {
-      try recording.forEach { (partition, key, value) throws(IngestError) in
-        try ingest.take(partition: partition, key: key, value: value)
-      }
-    } catch {
-      _ = load?.stop()
-      throw error
+    defer { _ = load?.stop() }
+    try recording.forEach { (partition, key, value) throws(IngestError) in
+      try ingest.take(partition: partition, key: key, value: value)
     }
     try ingest.finish()
     return try measurement.finish(load?.stop())
   }
 
-  /// Reads a topic from its beginning until `events` records are taken.
+  /// Reads a topic from its beginning until `events` records are taken, or it has no more.
   ///
   /// - Parameter isCancelled: Asked a thousand times a second.
   public static func run(
@@ -54,13 +50,18 @@ public enum IngestBenchmark {
     let pause = Mutex()
     let counters = pipeline.counters
     while counters.behaviors + counters.bad + counters.duplicates < events && !isCancelled() && !ingest.hasEnded {
+      if isAtEnd(ingest, partitions: settings.partitions) { break }
       pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + 1_000_000) }
     }
     ingest.requestStop()
-    do { try ingest.join() } catch {
-      _ = load?.stop()
-      throw error
-    }
+    defer { _ = load?.stop() }
+    try ingest.join()
     return try measurement.finish(load?.stop())
+  }
+
+  /// Whether everything that the topic has is applied.
+  private static func isAtEnd(_ ingest: KafkaIngest, partitions: Int) -> Bool {
+    let all = ingest.board.all
+    return all.count == partitions && all.allSatisfy { $0.state == .live && $0.lag == 0 }
   }
 }

@@ -54,13 +54,14 @@ public final class LookupLoad: @unchecked Sendable {  // `thread` is the caller'
 
   public func stop() -> Result {
     stopRequested.store(true, ordering: .relaxed)
-    if let thread = thread.take() { thread.join() }
+    if let thread = thread.take() { thread.join() }  // another call tells the same again
     return Result(
       lookups: done.load(ordering: .relaxed), failures: failed.load(ordering: .relaxed), latency: histogram.snapshot)
   }
 
   private var isStopped: Bool { stopRequested.load(ordering: .relaxed) }
 
+  /// Until the next lookup is due: the rate is what is asked for.
   private func pause(_ time_ns: UInt64) {
     var time = timespec(tv_sec: Int(time_ns / 1_000_000_000), tv_nsec: Int(time_ns % 1_000_000_000))
     nanosleep(&time, nil)
