@@ -96,6 +96,7 @@ struct CommandLineTests {
         "--config-out", folder.file("c.yaml"), "--out", "-", "--json"),
     ]
     let server = try Daemon(["serve", "--state", state])
+    try server.awaitReady()
     outcomes.append(try Interestd.run("lookup", "1062", "--endpoint", server.url, "--json"))
     try server.stop()
     for outcome in outcomes {

@@ -131,6 +131,7 @@ struct IngestCommandTests {
   func inUse() throws {
     try DataSet.sample.ingest(into: state)
     let server = try Daemon(["serve", "--state", state])
+    try server.awaitReady()
     for outcome in [
       try DataSet.sample.ingest(into: state, expecting: 1),
       try Interestd.run("dump", "--state", state, expecting: 1),
