@@ -268,6 +268,8 @@ class Lookup(Measurements):
             first, begin = behaviors(server), time.monotonic()
             lookups.start()
             time.sleep(seconds)
+            # Before anything else: reading metrics would hold up the client, which is a thread of this program.
+            lookups.stop()
             rate = (behaviors(server) - first) / (time.monotonic() - begin)
             was_producing = producer.poll() is None
         finally:
