@@ -105,7 +105,9 @@ extension GroupBlock {
       signs |= step | time
       times_ms[index] = time
     }
-    guard Behavior.times_ms.contains(last_ms) && time >= Behavior.times_ms.lowerBound && signs >= 0 else { return false }
+    guard Behavior.times_ms.contains(last_ms) && time >= Behavior.times_ms.lowerBound && signs >= 0 else {
+      return false
+    }
     append(times_ms, take, to: &column)
     return true
   }
