@@ -77,11 +77,11 @@ extension Lookups {
   ///
   /// - Parameters:
   ///   - users: At most `LookupLimits.users`; one that repeats is answered as often.
-  ///   - within_ms: The caller's time.
+  ///   - within_ms: The caller's time; without it, an owner's (`forwarding_ms`).
   ///   - completion: Called once on the loop's thread where the outcome is `pending`, after this has returned and unless it is canceled.
   public func batch(
     of users: borrowing ByteStrings, _ query: SequenceQuery, _ form: AnswerForm,
-    forwardedBy forwarder: String? = nil, within_ms: Int = Lookups.forwarding_ms,
+    forwardedBy forwarder: String? = nil, within_ms: Int = .max,
     _ completion: @escaping (Batch) -> Void
   ) throws(LookupError) -> BatchOutcome {
     guard users.count <= LookupLimits.users else {
