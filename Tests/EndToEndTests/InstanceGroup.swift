@@ -82,14 +82,26 @@ final class InstanceGroup {
     return reply.status == 200 ? reply.body : nil
   }
 
-  /// Runs `program` of Tests/Python on the instances.
-  func command(_ program: String, _ check: String, _ more: [String] = []) -> (program: String, arguments: [String]) {
-    (program, [check, folder.file("instances"), folder.file("reference"), folder.file("dump")] + more)
+  /// Of the programs of Tests/Python that ask instances.
+  private func arguments(_ check: String) -> [String] {
+    [check, folder.file("instances"), folder.file("reference"), folder.file("dump")]
   }
 
   func check(_ check: String, _ more: String..., at location: SourceLocation = #_sourceLocation) throws {
-    let (program, arguments) = command("instances.py", check, more)
-    try PythonPrograms.run(program, arguments, at: location)
+    try PythonPrograms.run("instances.py", arguments(check) + more, at: location)
+  }
+
+  /// Clients of all protocols ask every instance while `body` changes the group; what they counted.
+  ///
+  /// - Parameter torn: The instance whose answers may be cut short.
+  func underLoad(torn: String = "", _ body: () throws -> Void) throws -> [String: Int] {
+    let program = try PythonPrograms.start("instances_load.py", arguments("load") + ["--torn", torn])
+    try #require(eventually(within: 60) { !program.isRunning || !program.output.isEmpty } && program.isRunning)
+    try body()
+    try "".write(toFile: folder.file("instances.end"), atomically: true, encoding: .utf8)
+    let outcome = try program.wait()
+    try #require(outcome.code == 0, "\(outcome)")
+    return try JSONDecoder().decode([String: Int].self, from: Data(outcome.lines.last?.utf8 ?? "".utf8))
   }
 
   func stop() throws {

@@ -36,6 +36,32 @@ struct InstancesTests {
     try group.stop()
   }
 
+  @Test("while instances join, stop and die under load, each answer is right or says to ask again")
+  func rebalances() throws {
+    let group = try InstanceGroup(partitions: 12)
+    for name in ["a", "b"] { try group.start(name) }
+    try group.settle()
+    let counts = try group.underLoad(torn: "d") {
+      try group.start("c")
+      try group.settle()
+      try group.remove("c").stop()
+      try group.settle()
+      // With the state that it had, and a new one.
+      for name in ["c", "d"] { try group.start(name) }
+      try group.settle()
+      try group.remove("d").command.kill()
+      try group.settle()
+    }
+    for instance in ["a", "b", "c", "d"] {
+      for client in ["ask_http", "ask_grpc", "ask_resp"] {
+        #expect(counts["\(client) \(instance) right"] ?? 0 > 0, "\(counts)")
+      }
+    }
+    #expect(counts["wrong"] == nil)
+    try group.check("compare")
+    try group.stop()
+  }
+
   // MARK: Credentials
 
   private static let (reader, own, stranger) = ("reader-token-0001", "instance-token-01", "stranger-token-01")
