@@ -38,7 +38,7 @@ extension Lookups {
     _ within_ms: Int, _ completion: @escaping Completion
   ) throws(LookupError) -> Forwarding {
     let forwarder = try needForwarder()
-    let forwarding = Forwarding(forwarder.client, forwarder.counters)
+    let forwarding = Forwarding(forwarder.client, forwarder.counters, try service.admission.admit())
     try forwarder.ask(
       route, target: target.bytes, body: body, accept: form.contentType, within_ms: within_ms, for: forwarding
     ) { outcome in

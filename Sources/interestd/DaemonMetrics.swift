@@ -67,6 +67,7 @@ final class DaemonMetrics: Sendable {
         "interestd_forwarded_lookups_total", "Lookups of users of other instances, by what became of them.",
         service.forwards.count(of: outcome), ["outcome": outcome.rawValue])
     }
+    writeWork(&writer)
     writeRESP(&writer)
     grpc.value?.write(to: &writer)
     if let cache = service.cache { writeCache(&writer, cache.figures) }
@@ -82,6 +83,18 @@ final class DaemonMetrics: Sendable {
       values.handshakesFailed)
     writer.counter("interestd_received_bytes_total", "Bytes received.", values.received_bytes)
     writer.counter("interestd_sent_bytes_total", "Bytes sent.", values.sent_bytes)
+  }
+
+  private func writeWork(_ writer: inout MetricsWriter) {
+    writer.gauge(
+      "interestd_requests_waiting", "Requests that wait for other instances or long batches.",
+      Double(service.admission.underWay))
+    writer.gauge("interestd_batch_users", "Users of batches that are to be looked up.", Double(service.pool.users))
+    for (limit, count) in [("requests", service.admission.refused), ("batch_users", service.pool.refused)] {
+      writer.counter(
+        "interestd_refused_requests_total", "Requests refused because too much was under way, by the limit.", count,
+        ["limit": limit])
+    }
   }
 
   private func writeRESP(_ writer: inout MetricsWriter) {

@@ -58,7 +58,8 @@ struct Endpoint: Sendable {
   ) throws -> GRPCEndpoint? {
     if configuration.grpc.listen.isEmpty { return nil }
     let endpoint = try GRPCEndpoint(
-      listen: configuration.grpc.listen, limits: configuration.grpcLimits, service, security)
+      listen: configuration.grpc.listen, limits: configuration.grpcLimits, calls: configuration.callLimits, service,
+      security)
     metrics.setGRPC(endpoint)
     return endpoint
   }
@@ -108,5 +109,6 @@ struct Endpoint: Sendable {
     server.drain(grace_ms: Self.grace_ms)
     draining?.join()
     drainingGRPC?.join()
+    service.stop()
   }
 }

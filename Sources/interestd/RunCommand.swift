@@ -27,7 +27,8 @@ struct RunCommand {
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
     let security = try Security(configuration, log)
     let service = LookupService(
-      version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers)
+      version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers,
+      limits: configuration.workLimits)
     let endpoint = try Endpoint(configuration, service, security, log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
     if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }

@@ -28,7 +28,8 @@ struct ServeCommand {
     let log = configuration.makeLog()
     let security = try Security(configuration, log)
     let service = LookupService(
-      version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers)
+      version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers,
+      limits: configuration.workLimits)
     let endpoint = try Endpoint(configuration, service, security, log)
     let store = try InterestStore.open(
       serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")

@@ -27,6 +27,9 @@ struct PrintingTests {
           block_cache_bytes: 100663296
         lookup:
           cache_bytes: 234881024
+          maximum_requests: 1024
+          batch_users: 16000
+          batch_threads: 0
         ingest:
           maximum_record_bytes: 1048576
           level0_files: 40
@@ -73,6 +76,7 @@ struct PrintingTests {
           allow_remote: false
           tls: auto
           maximum_connections: 1024
+          maximum_calls: 4096
         resp:
           listen: ""
           allow_remote: false
