@@ -15,3 +15,6 @@ static inline long interestd_set_slice(uint64_t slice_ns) {
   attributes.sched_runtime = slice_ns;
   return syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
+
+/// setpriority(2) for the calling thread: Linux takes the 0 for it, not for the process. 0 on success.
+static inline int interestd_set_niceness(int niceness) { return setpriority(PRIO_PROCESS, 0, niceness); }

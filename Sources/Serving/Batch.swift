@@ -19,7 +19,7 @@ public final class Batch {
 
   var slots: ContiguousArray<Slot> = []
   /// Bytes of all answers, those of others too.
-  private var size = 0
+  public private(set) var size = 0
   /// Users of other instances, by those.
   private(set) var routes: [(route: ForwardRoute, users: [Int])] = []
 

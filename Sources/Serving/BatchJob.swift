@@ -4,7 +4,9 @@ import Lookup
 import Synchronization
 
 /// The users of a batch, looked up slice by slice: each slice on one thread at a time, different ones on any.
-final class BatchJob: @unchecked Sendable {  // constant, atomic, or a slice, which one thread fills before another reads it
+///
+/// `@unchecked Sendable`: all of it is constant, atomic, or a slice, which one thread fills before another reads it.
+final class BatchJob: @unchecked Sendable {
   /// Users of a slice: a millisecond's work where none of them is in the cache.
   static var sliceUsers: Int { 32 }
 
@@ -74,7 +76,7 @@ final class BatchSlice {
   let users: Range<Int>
   fileprivate(set) var slots: ContiguousArray<Slot> = []
   /// One behind the other.
-  fileprivate(set) var answers = ByteBuffer(capacity: 1 << 12)
+  fileprivate(set) var answers = ByteBuffer(capacity: 1 << 16)
 
   init(of users: Range<Int>) { self.users = users }
 }

@@ -28,7 +28,9 @@ public final class BatchPool: Sendable {
   func submit(_ job: BatchJob, done: @escaping @Sendable () -> Void) throws(LookupError) {
     try queue.add(job, done)
     if queue.mustStart {
-      for index in 0..<threads { Thread(name: "batch-\(index)") { [queue] in queue.work() }.detach() }
+      for index in 0..<threads {
+        Thread(name: "batch-\(index)", scheduling: .patient) { [queue] in queue.work() }.detach()
+      }
     }
   }
 

@@ -7,10 +7,16 @@ public enum Scheduling: Sendable {
   /// It works for a moment at a time and somebody waits for it: it comes in for others' turns and has short ones (Linux 6.12 and
   /// later; before, the system guesses from its sleeping).
   case prompt
+  /// What it does can wait for what other threads do in a moment.
+  case patient
 
   func apply() {
     // Where the system refuses, the thread is like any other.
-    if self == .prompt { _ = interestd_set_slice(100_000) }
+    switch self {
+    case .normal: break
+    case .prompt: _ = interestd_set_slice(100_000)
+    case .patient: _ = interestd_set_niceness(5)
+    }
   }
 }
 

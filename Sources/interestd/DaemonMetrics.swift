@@ -69,12 +69,16 @@ final class DaemonMetrics: Sendable {
     }
     writeWork(&writer)
     writeRESP(&writer)
-    grpc.value?.write(to: &writer)
+    if let grpc = grpc.value {
+      grpc.write(to: &writer)
+      writeAcceptPauses(&writer, "grpc", grpc.server.counters.values.acceptPauses)
+    }
     if let cache = service.cache { writeCache(&writer, cache.figures) }
     security.write(to: &writer)
     guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
+    writeAcceptPauses(&writer, "http", values.acceptPauses)
     writer.counter(
       "interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
     writer.counter("interestd_tls_handshakes_total", "TLS handshakes completed over HTTP's port.", values.handshakes)
@@ -106,8 +110,16 @@ final class DaemonMetrics: Sendable {
       facts.counters.protocolErrors)
     writer.gauge("interestd_resp_connections", "Open RESP connections.", Double(network.open))
     writer.counter("interestd_resp_connections_accepted_total", "RESP connections accepted.", network.accepted)
+    writeAcceptPauses(&writer, "resp", network.acceptPauses)
     writer.counter("interestd_resp_received_bytes_total", "Bytes received over RESP.", network.received_bytes)
     writer.counter("interestd_resp_sent_bytes_total", "Bytes sent over RESP.", network.sent_bytes)
+  }
+
+  private func writeAcceptPauses(_ writer: inout MetricsWriter, _ port: String, _ count: UInt64) {
+    writer.counter(
+      "interestd_accept_pauses_total",
+      "How often a port let new connections wait: it has as many as it may, or the process no descriptors.", count,
+      ["port": port])
   }
 
   private func writeCache(_ writer: inout MetricsWriter, _ figures: AnswerCache.Figures) {

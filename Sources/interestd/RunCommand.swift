@@ -25,6 +25,7 @@ struct RunCommand {
     let log = configuration.makeLog()
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
+    OpenFiles.raiseLimit(configuration, log)
     let security = try Security(configuration, log)
     let service = LookupService(
       version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers,

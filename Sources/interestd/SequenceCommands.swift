@@ -205,7 +205,10 @@ final class SequenceCommands: RESPHandler {
   private static func write(_ verb: Verb, _ batch: Batch, _ reply: inout RESPReply) {
     let start = reply.mark
     var total = 0
-    if verb == .mget { reply.array(batch.count) }
+    if verb == .mget {
+      reply.expect(batch.size + 16 * batch.count + 16)
+      reply.array(batch.count)
+    }
     for index in 0..<batch.count {
       switch batch[index] {
       case .answered(let isKnown, let bytes):

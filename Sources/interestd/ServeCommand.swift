@@ -26,6 +26,7 @@ struct ServeCommand {
     }
     try configuration.apply(arguments)
     let log = configuration.makeLog()
+    OpenFiles.raiseLimit(configuration, log)
     let security = try Security(configuration, log)
     let service = LookupService(
       version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers,

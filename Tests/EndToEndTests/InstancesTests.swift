@@ -36,6 +36,24 @@ struct InstancesTests {
     try group.stop()
   }
 
+  @Test("where too many wait for a silent owner, the next are refused at once, and other users are answered")
+  func crowded() throws {
+    let group = try InstanceGroup()
+    for name in ["a", "b"] {
+      try group.start(name, ["INTERESTD_LOOKUP__MAXIMUM_REQUESTS": "3"], session_ms: 60_000)
+    }
+    try group.settle()
+    let stopped = try #require(group.instances["b"])
+    stopped.command.send(SIGSTOP)
+    defer { stopped.command.send(SIGCONT) }
+    try group.check("crowded", "--silent", "b")
+    let refused = try group.instances["a"]?.sum("interestd_refused_requests_total")
+    #expect(refused == 27)
+    stopped.command.send(SIGCONT)
+    try group.check("compare")
+    try group.stop()
+  }
+
   @Test("while instances join, stop and die under load, each answer is right or says to ask again")
   func rebalances() throws {
     let group = try InstanceGroup(partitions: 12)

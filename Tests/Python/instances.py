@@ -158,6 +158,34 @@ def silent(reference, asked, options):
     require(not failures, f"{failures}")
 
 
+def crowded(reference, asked, options):
+    """More requests wait for a silent owner than may: those beyond are refused at once, and others are answered."""
+    instance = next(instance for instance in asked if instance.name != options.silent)
+    lost = next(user for user in reference.users if not instance.http.owns(user))
+    own = next(user for user in reference.users if instance.http.owns(user))
+    for protocol in ("http", "grpc", "resp"):
+        refusals, waited = [], []
+
+        def ask(client):
+            began = time.monotonic()
+            try:
+                raise Failure(f"answered with {client.sequence(lost)[:100]}")
+            except Retryable as error:
+                (refusals if "as many as may" in str(error) else waited).append((time.monotonic() - began, str(error)))
+
+        clients = [getattr(instance.again(), protocol) for _ in range(12)]
+        threads = [threading.Thread(target=ask, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            equal(instance.grpc.sequence(own), reference.sequences[own], own)
+        for thread in threads:
+            thread.join()
+        equal((len(refusals), len(waited)), (9, 3), f"{protocol}: refused, and waited")
+        require(max(refusals)[0] < 1, f"{protocol}: refused late: {max(refusals)}")
+        require(all("has not answered" in text for _, text in waited), f"{waited}")
+
+
 def refuse(reference, instance, user, other):
     def refused(ask, kind, text, within_s):
         began = time.monotonic()
@@ -215,7 +243,7 @@ def refused_credentials(reference, asked, options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("check", choices=["compare", "silent", "refused_credentials"])
+    parser.add_argument("check", choices=["compare", "silent", "crowded", "refused_credentials"])
     for name in ("instances", "reference", "dump"):
         parser.add_argument(name)
     for name in ("--ca", "--token", "--silent", "--why"):
