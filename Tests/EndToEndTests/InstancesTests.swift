@@ -16,7 +16,10 @@ struct InstancesTests {
     for instance in group.instances.values {
       let forwarded = try instance.metrics("interestd_forwarded_lookups_total")
       #expect(forwarded.contains { $0.labels.contains("answered") && $0.value > 200 })
-      #expect(forwarded.allSatisfy { !$0.labels.contains("malformed") || $0.value == 0 })
+      for outcome in ["malformed", "busy", "refused", "unreachable"] {
+        #expect(forwarded.allSatisfy { !$0.labels.contains(outcome) || $0.value == 0 }, "\(forwarded)")
+      }
+      #expect(try instance.sum("interestd_refused_requests_total") == 0)
     }
     try group.stop()
   }
@@ -28,10 +31,10 @@ struct InstancesTests {
     for name in ["a", "b", "c"] { try group.start(name, session_ms: 60_000) }
     try group.settle()
     let stopped = try #require(group.instances["c"])
-    stopped.command.send(SIGSTOP)
-    defer { stopped.command.send(SIGCONT) }
+    try stopped.pause()
+    defer { stopped.resume() }
     try group.check("silent", "--silent", "c")
-    stopped.command.send(SIGCONT)
+    stopped.resume()
     try group.check("compare")
     try group.stop()
   }
@@ -44,12 +47,12 @@ struct InstancesTests {
     }
     try group.settle()
     let stopped = try #require(group.instances["b"])
-    stopped.command.send(SIGSTOP)
-    defer { stopped.command.send(SIGCONT) }
+    try stopped.pause()
+    defer { stopped.resume() }
     try group.check("crowded", "--silent", "b")
     let refused = try group.instances["a"]?.sum("interestd_refused_requests_total")
     #expect(refused == 27)
-    stopped.command.send(SIGCONT)
+    stopped.resume()
     try group.check("compare")
     try group.stop()
   }

@@ -7,6 +7,7 @@ INSTANCES has a line for each, `name http=HOST:PORT grpc=HOST:PORT resp=HOST:POR
 token. DUMP is what it holds.
 """
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import sys
@@ -98,6 +99,11 @@ def compare(reference, asked, options):
 
 
 def compare_many(reference, users, instance):
+    # More at once than there are connections to another instance.
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        ask = lambda user: patiently(lambda: instance.grpc.sequence(user), user)
+        answers = list(pool.map(ask, reference.users))
+    equal(answers, [reference.sequences[user] for user in reference.users], f"a hundred calls at a time at {instance.name}")
     wrong = [*users, "x" * 300, *users[:7]]
     batch = same("grpc batch", lambda it: batch_when_whole(it, wrong), reference, instance)
     answer = service.BatchGetSequencesResponse.FromString(batch)
