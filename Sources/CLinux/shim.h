@@ -18,3 +18,6 @@ static inline long interestd_set_turns(int32_t niceness, uint64_t slice_ns) {
 
 /// Of the calling thread, not of the process (getpriority(2), C library/kernel differences).
 static inline int interestd_niceness(void) { return getpriority(PRIO_PROCESS, 0); }
+
+/// setpriority(2) for the calling thread, likewise. 0 on success.
+static inline int interestd_set_niceness(int niceness) { return setpriority(PRIO_PROCESS, 0, niceness); }

@@ -53,6 +53,10 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// 0: no answers are kept. See `servingCache_bytes`.
     public var cache_bytes = Lookup.defaultCache_bytes
     public static var defaultCache_bytes: Int { 224 << 20 }
+    public var maximumRequests = 1024
+    public var batchUsers = 16_000
+    /// 0: as many as there are processors, 4 at most.
+    public var batchThreads = 0
     public init() {}
   }
 
@@ -119,6 +123,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// Network loops, each on a thread of its own.
     public var threads = 2
     public var maximumConnections = 1024
+    public var maximumCalls = 4096
     public init() {}
   }
 

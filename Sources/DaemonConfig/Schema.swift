@@ -73,7 +73,20 @@ enum Schema {
         """
         Memory for answers that are ready to be sent again while nothing of their user has changed. 0: none are kept. Not set, \
         interestd serve takes 268435456. Flag: --cache-mb.
-        """)
+        """),
+      Key(
+        "lookup.maximum_requests", \.lookup.maximumRequests, .integer(1...1_000_000),
+        """
+        Requests at a time, over all protocols, that wait for other instances or for a long batch. Further ones are refused at \
+        once: 503 with Retry-After, RESOURCE_EXHAUSTED, BUSY.
+        """),
+      Key(
+        "lookup.batch_users", \.lookup.batchUsers, .integer(1000...10_000_000),
+        "Users that batches under way may still have to be looked up. Further batches of more than 32 are refused likewise."
+      ),
+      Key(
+        "lookup.batch_threads", \.lookup.batchThreads, .integer(0...64),
+        "Threads that look up the users of batches of more than 32. 0: as many as there are processors, 4 at most."),
     ])
 
   private static let ingest = Section(

@@ -72,6 +72,9 @@ extension Schema {
       Key(
         "grpc.maximum_connections", \.grpc.maximumConnections, .integer(1...1_000_000),
         "What http.maximum_connections is for HTTP."),
+      Key(
+        "grpc.maximum_calls", \.grpc.maximumCalls, .integer(1...1_000_000),
+        "Calls at a time on each thread, from their header on. Further ones end with RESOURCE_EXHAUSTED."),
     ])
 
   static let resp = Section(

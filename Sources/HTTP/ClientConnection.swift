@@ -9,7 +9,6 @@ final class ClientConnection: OutgoingHandler {
   var connection: OutgoingConnection?
   private unowned let client: HTTPClient  // it abandons its connections before it goes
   private var exchange: HTTPExchange?
-  private var deadline_ns: UInt64 = 0
   private var parser = ReplyParser()
   /// Of the client's bytes, for the reply under way.
   private var taken_bytes = 0
@@ -21,13 +20,14 @@ final class ClientConnection: OutgoingHandler {
     self.host = host
   }
 
-  func begin(_ exchange: HTTPExchange, within_ms: Int) {
+  func begin(_ exchange: HTTPExchange) {
     self.exchange = exchange
     exchange.connection = self
-    deadline_ns = MonotonicClock.now_ns + UInt64(max(within_ms, 0)) * 1_000_000
     hasBegun = false
     parser.reset()
-    connection?.expire(after_ms: within_ms)
+    let now_ns = MonotonicClock.now_ns
+    let left_ns = exchange.deadline_ns - min(exchange.deadline_ns, now_ns)
+    connection?.expire(after_ms: Int((left_ns + 999_999) / 1_000_000))
     connection?.send(exchange.request.bytes)
   }
 
@@ -49,16 +49,13 @@ final class ClientConnection: OutgoingHandler {
 
   override func ended(_ reason: String) {
     connection = nil
-    client.drop(self)
-    guard let exchange else { return }
-    let now_ns = MonotonicClock.now_ns
-    if hasServed, !hasBegun, !exchange.isRetried, now_ns < deadline_ns {
+    if let exchange, hasServed, !hasBegun, !exchange.isRetried, MonotonicClock.now_ns < exchange.deadline_ns {
       exchange.isRetried = true
       self.exchange = nil
-      if client.retry(exchange, within_ms: Int((deadline_ns - now_ns) / 1_000_000)) { return }
-      self.exchange = exchange
+      client.putBack(exchange)
     }
-    fail(exchange, .unreachable(reason))
+    client.drop(self)
+    if let exchange { fail(exchange, .unreachable(reason)) }
   }
 
   override func expired() {
@@ -91,13 +88,13 @@ final class ClientConnection: OutgoingHandler {
     } else {
       close()
     }
-    client.finish(self, exchange)
+    client.finish(exchange)
     exchange.completion(.success(reply))
   }
 
   private func fail(_ exchange: HTTPExchange, _ failure: HTTPClientFailure) {
     close()
-    client.finish(self, exchange)
+    client.finish(exchange)
     exchange.completion(.failure(failure))
   }
 

@@ -1,11 +1,12 @@
 import Bytes
 import Network
+import Threads
 
 /// What requests to other instances may use, per loop.
 public struct HTTPClientLimits: Sendable {
-  /// Requests under way.
+  /// Requests under way, those that wait for a connection included.
   public var exchanges = 256
-  /// Connections to one server, idle ones included.
+  /// Connections to one server, idle ones included. Further requests wait for one of them.
   public var connectionsPerServer = 64
   /// A connection without a request is closed after this: sooner than servers do it.
   public var idle_ms = 15_000
@@ -61,6 +62,8 @@ public final class HTTPClient {
     var idle: [ClientConnection] = []
     /// The idle ones too.
     var open: [ClientConnection] = []
+    /// For a connection, the first first. None while one is idle.
+    var waiting: [HTTPExchange] = []
   }
 
   public init(
@@ -88,25 +91,33 @@ public final class HTTPClient {
     guard exchanges < limits.exchanges, free_bytes > 0 else { throw .busy }
     let exchange = HTTPExchange(address: address, host: host, completion)
     exchange.write(target, fields, body, token: security.token?.secret)
-    let connection: ClientConnection
-    if let idle = servers[host]?.idle.popLast() { connection = idle } else { connection = try connect(address, host) }
+    exchange.deadline_ns = MonotonicClock.now_ns + UInt64(max(within_ms, 0)) * 1_000_000
+    if let idle = servers[host]?.idle.popLast() {
+      idle.begin(exchange)
+    } else if (servers[host]?.open.count ?? 0) < limits.connectionsPerServer {
+      try connect(address, host).begin(exchange)
+    } else {
+      servers[host]?.waiting.append(exchange)
+    }
     exchanges += 1
-    connection.begin(exchange, within_ms: within_ms)
     return exchange
   }
 
   /// Nothing is heard of the exchange any more. False where it has ended before.
   @discardableResult
   public func cancel(_ exchange: HTTPExchange) -> Bool {
-    guard let connection = exchange.connection else { return false }
-    connection.close()
-    finish(connection, exchange)
+    if let index = servers[exchange.host]?.waiting.firstIndex(where: { $0 === exchange }) {
+      servers[exchange.host]?.waiting.remove(at: index)
+    } else {
+      guard let connection = exchange.connection else { return false }
+      connection.close()
+    }
+    finish(exchange)
     return true
   }
 
   /// The one place where connections to other instances are made.
   private func connect(_ address: SocketAddress, _ host: String) throws(HTTPClientFailure) -> ClientConnection {
-    guard (servers[host]?.open.count ?? 0) < limits.connectionsPerServer else { throw .busy }
     let handler = ClientConnection(client: self, host: host)
     do throws(NetworkError) {
       handler.connection = try dialer.dial(address, handler, tls: security.tls.map { TLSPeer($0, address: host) })
@@ -115,28 +126,57 @@ public final class HTTPClient {
     return handler
   }
 
+  /// Gives an exchange that waits a connection. One whose time is over is told so: while exchanges wait, none takes longer than its own
+  /// time, so that connections come free, and this is called, soon enough.
+  private func serveWaiting(_ host: String) {
+    while let exchange = servers[host]?.waiting.first {
+      let isLate = exchange.deadline_ns <= MonotonicClock.now_ns
+      let hasRoom = (servers[host]?.open.count ?? 0) < limits.connectionsPerServer
+      guard isLate || hasRoom || servers[host]?.idle.isEmpty == false else { return }
+      servers[host]?.waiting.removeFirst()
+      if isLate {
+        fail(exchange, .timedOut)
+      } else if let idle = servers[host]?.idle.popLast() {
+        idle.begin(exchange)
+      } else {
+        do throws(HTTPClientFailure) { try connect(exchange.address, host).begin(exchange) } catch {
+          fail(exchange, error)
+        }
+      }
+    }
+  }
+
+  private func fail(_ exchange: HTTPExchange, _ failure: HTTPClientFailure) {
+    finish(exchange)
+    exchange.completion(.failure(failure))
+  }
+
   // MARK: What connections report
 
-  /// A reused connection was ended before a reply began: its server had closed it meanwhile. False where another cannot be had.
-  func retry(_ exchange: HTTPExchange, within_ms: Int) -> Bool {
-    guard let connection = try? connect(exchange.address, exchange.host) else { return false }
-    connection.begin(exchange, within_ms: within_ms)
-    return true
+  /// A reused connection was ended before a reply began: its server had closed it meanwhile. The exchange is the first to get another, once
+  /// `drop` is called.
+  func putBack(_ exchange: HTTPExchange) {
+    exchange.connection = nil
+    servers[exchange.host, default: Server()].waiting.insert(exchange, at: 0)
   }
 
   /// The connection can be used again.
-  func rest(_ connection: ClientConnection) { servers[connection.host]?.idle.append(connection) }
+  func rest(_ connection: ClientConnection) {
+    servers[connection.host]?.idle.append(connection)
+    serveWaiting(connection.host)
+  }
 
   /// The connection is closed.
   func drop(_ connection: ClientConnection) {
     guard var server = servers[connection.host] else { return }
     server.open.removeAll { $0 === connection }
     server.idle.removeAll { $0 === connection }
-    servers[connection.host] = server.open.isEmpty ? nil : server
+    servers[connection.host] = server.open.isEmpty && server.waiting.isEmpty ? nil : server
+    serveWaiting(connection.host)
   }
 
   /// The exchange has ended, whatever became of it.
-  func finish(_ connection: ClientConnection, _ exchange: HTTPExchange) {
+  func finish(_ exchange: HTTPExchange) {
     exchange.connection = nil
     exchanges -= 1
   }
@@ -148,8 +188,10 @@ public final class HTTPExchange {
   let host: String
   let completion: HTTPClient.Completion
   private(set) var request = ByteBuffer(capacity: 512)
-  /// While it is under way.
+  /// While it has one.
   var connection: ClientConnection?
+  /// Of `MonotonicClock`.
+  var deadline_ns: UInt64 = 0
   var isRetried = false
 
   init(address: SocketAddress, host: String, _ completion: @escaping HTTPClient.Completion) {

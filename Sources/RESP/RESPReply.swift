@@ -58,6 +58,9 @@ public struct RESPReply: ~Copyable {
     value.withUTF8Buffer { bulk(UnsafeRawBufferPointer($0)) }
   }
 
+  /// Makes room for values of so many bytes at once.
+  public mutating func expect(_ size_bytes: Int) { _ = bytes.reserve(size_bytes) }
+
   /// A bulk string that `write` appends, whose length shows then; where that fails, nothing is written.
   public mutating func bulk<Failure: Error>(
     expecting size: Int = 4096, _ write: (inout ByteBuffer) throws(Failure) -> Void

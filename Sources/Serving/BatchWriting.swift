@@ -6,6 +6,7 @@ import Lookup
 extension Batch {
   /// Appends the message. `code` is what the failures are called by: gRPC's status codes.
   public func writeProtobuf(into output: inout ByteBuffer) {
+    makeRoom(in: &output)
     for index in 0..<count {
       // One that failed has an empty sequence, so that positions are those of the request.
       if case .answered(_, let bytes) = self[index] {
@@ -18,6 +19,9 @@ extension Batch {
     writeUnknown(into: &output)
   }
 
+  /// All at once, so that nothing is moved while answers are appended.
+  private func makeRoom(in output: inout ByteBuffer) { _ = output.reserve(size + 16 * count + 64) }
+
   private func writeUnknown(into output: inout ByteBuffer) {
     var unknown = ByteBuffer(capacity: 64)
     for index in 0..<count {
@@ -28,6 +32,7 @@ extension Batch {
 
   /// `{"sequences":[...],"failures":[{"index":3,"error":{...}}]}`; a user who failed is null among the sequences.
   public func writeJSON(into output: inout ByteBuffer) {
+    makeRoom(in: &output)
     output.append("{\"sequences\":[")
     for index in 0..<count {
       if index > 0 { output.append(UInt8(ascii: ",")) }
@@ -50,6 +55,7 @@ extension Batch {
 
   /// One line for each user, a sequence or `{"error":{...}}`.
   public func writeJSONLines(into output: inout ByteBuffer) {
+    makeRoom(in: &output)
     for index in 0..<count {
       switch self[index] {
       case .answered(_, let bytes): output.append(bytes)

@@ -11,10 +11,13 @@ public final class Forwarding {
   fileprivate(set) var exchanges: [HTTPExchange] = []
   private let client: HTTPClient
   private let counters: ForwardCounters
+  private let pass: Admission.Pass?
 
-  init(_ client: HTTPClient, _ counters: ForwardCounters) {
+  /// - Parameter pass: Of the request, where nothing else has it.
+  init(_ client: HTTPClient, _ counters: ForwardCounters, _ pass: Admission.Pass? = nil) {
     self.client = client
     self.counters = counters
+    self.pass = pass
   }
 
   public func cancel() {

@@ -54,10 +54,20 @@ public final class LookupService: Sendable {
   /// Ready answers; nil: none are kept.
   public let cache: AnswerCache?
 
+  /// Requests that wait for something.
+  public let admission: Admission
+  /// Where long batches are looked up.
+  public let pool: BatchPool
+
   /// - Parameter cache_bytes: Memory for ready answers; 0: none are kept.
-  public init(version: String = "", cache_bytes: Int = 0, peers: HTTPClientSecurity = HTTPClientSecurity()) {
+  public init(
+    version: String = "", cache_bytes: Int = 0, peers: HTTPClientSecurity = HTTPClientSecurity(),
+    limits: WorkLimits = WorkLimits()
+  ) {
     self.version = version
     self.peers = peers
+    admission = Admission(limit: limits.requests)
+    pool = BatchPool(threads: limits.batchThreads, users: limits.batchUsers)
     cache = cache_bytes == 0 ? nil : AnswerCache(bytes: cache_bytes)
   }
 
@@ -71,6 +81,9 @@ public final class LookupService: Sendable {
     get { mutex.withLock { address } }
     set { mutex.withLock { address = newValue } }
   }
+
+  /// When no requests come any more: returns when no thread reads the state.
+  public func stop() { pool.stop() }
 
   public func beginDraining() { draining.store(true, ordering: .relaxed) }
 

@@ -14,10 +14,10 @@ extension Lookups {
 
   public typealias Completion = (Result<ForwardedAnswer, LookupError>) -> Void
 
-  /// - Parameter within_ms: The caller's time.
+  /// - Parameter within_ms: The caller's time; without it, an owner's (`forwarding_ms`).
   public func forwardSequence(
     of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, to route: ForwardRoute,
-    within_ms: Int = Lookups.forwarding_ms, _ completion: @escaping Completion
+    within_ms: Int = .max, _ completion: @escaping Completion
   ) throws(LookupError) -> Forwarding {
     var target = Self.target(user, "/sequence")
     target.append(query.queryString)
@@ -26,7 +26,7 @@ extension Lookups {
 
   public func forwardGroups(
     of user: UnsafeRawBufferPointer, shops: borrowing ByteStrings, _ query: SequenceQuery, _ form: AnswerForm,
-    to route: ForwardRoute, within_ms: Int = Lookups.forwarding_ms, _ completion: @escaping Completion
+    to route: ForwardRoute, within_ms: Int = .max, _ completion: @escaping Completion
   ) throws(LookupError) -> Forwarding {
     var body = ByteBuffer(capacity: 1 << 10)
     LookupRequest.writeGetGroups(user: user, shops: shops, query, into: &body)
@@ -38,7 +38,7 @@ extension Lookups {
     _ within_ms: Int, _ completion: @escaping Completion
   ) throws(LookupError) -> Forwarding {
     let forwarder = try needForwarder()
-    let forwarding = Forwarding(forwarder.client, forwarder.counters)
+    let forwarding = Forwarding(forwarder.client, forwarder.counters, try service.admission.admit())
     try forwarder.ask(
       route, target: target.bytes, body: body, accept: form.contentType, within_ms: within_ms, for: forwarding
     ) { outcome in

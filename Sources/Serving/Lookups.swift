@@ -29,7 +29,8 @@ public final class Lookups {
   private var opened: Opened?
   /// Made by `started`.
   var forwarder: Forwarder?
-  var spareBatch = Batch()
+  /// Batches that other threads work at; without one they are worked at here.
+  private(set) var desk: BatchDesk?
 
   /// A place for a `UserLookup`, which cannot be optional in a class otherwise.
   final class Opened {
@@ -47,7 +48,10 @@ public final class Lookups {
   public init(_ service: LookupService) { self.service = service }
 
   /// Gives it the connections of its loop; before the first lookup.
-  public func started(_ dialer: Dialer) { forwarder = Forwarder(dialer, service) }
+  public func started(_ dialer: Dialer) {
+    forwarder = Forwarder(dialer, service)
+    desk = try? BatchDesk(dialer)
+  }
 
   /// Appends a user's sequence to `output`: `interest.v1.GroupSequence`, or the same as JSON.
   ///

@@ -9,17 +9,23 @@ public enum Scheduling: Sendable {
   /// another thread, too, because a share like any other's is used up by an ordinary load, and what comes then waits for many
   /// milliseconds. Only several times: where such threads never rest, the others go on.
   case prompt
+  /// What it does can wait for what other threads do in a moment.
+  case patient
 
   private static let slice_ns: UInt64 = 100_000
   /// Each level is a quarter more (sched(7)).
   private static let levels: Int32 = 10
 
   func apply() {
-    guard self == .prompt else { return }
     let niceness = interestd_niceness()
-    if interestd_set_turns(max(niceness - Self.levels, -20), Self.slice_ns) == 0 { return }
-    // Where the system refuses this as well, the thread is like any other.
-    _ = interestd_set_turns(niceness, Self.slice_ns)
+    // Where the system refuses, the thread is like any other.
+    switch self {
+    case .normal: break
+    case .prompt:
+      if interestd_set_turns(max(niceness - Self.levels, -20), Self.slice_ns) == 0 { return }
+      _ = interestd_set_turns(niceness, Self.slice_ns)
+    case .patient: _ = interestd_set_niceness(min(niceness + 5, 19))
+    }
   }
 }
 

@@ -67,13 +67,18 @@ final class DaemonMetrics: Sendable {
         "interestd_forwarded_lookups_total", "Lookups of users of other instances, by what became of them.",
         service.forwards.count(of: outcome), ["outcome": outcome.rawValue])
     }
+    writeWork(&writer)
     writeRESP(&writer)
-    grpc.value?.write(to: &writer)
+    if let grpc = grpc.value {
+      grpc.write(to: &writer)
+      writeAcceptPauses(&writer, "grpc", grpc.server.counters.values.acceptPauses)
+    }
     if let cache = service.cache { writeCache(&writer, cache.figures) }
     security.write(to: &writer)
     guard let values = network.value?.values else { return }
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
+    writeAcceptPauses(&writer, "http", values.acceptPauses)
     writer.counter(
       "interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
     writer.counter("interestd_tls_handshakes_total", "TLS handshakes completed over HTTP's port.", values.handshakes)
@@ -82,6 +87,18 @@ final class DaemonMetrics: Sendable {
       values.handshakesFailed)
     writer.counter("interestd_received_bytes_total", "Bytes received.", values.received_bytes)
     writer.counter("interestd_sent_bytes_total", "Bytes sent.", values.sent_bytes)
+  }
+
+  private func writeWork(_ writer: inout MetricsWriter) {
+    writer.gauge(
+      "interestd_requests_waiting", "Requests that wait for other instances or long batches.",
+      Double(service.admission.underWay))
+    writer.gauge("interestd_batch_users", "Users of batches that are to be looked up.", Double(service.pool.users))
+    for (limit, count) in [("requests", service.admission.refused), ("batch_users", service.pool.refused)] {
+      writer.counter(
+        "interestd_refused_requests_total", "Requests refused because too much was under way, by the limit.", count,
+        ["limit": limit])
+    }
   }
 
   private func writeRESP(_ writer: inout MetricsWriter) {
@@ -93,8 +110,16 @@ final class DaemonMetrics: Sendable {
       facts.counters.protocolErrors)
     writer.gauge("interestd_resp_connections", "Open RESP connections.", Double(network.open))
     writer.counter("interestd_resp_connections_accepted_total", "RESP connections accepted.", network.accepted)
+    writeAcceptPauses(&writer, "resp", network.acceptPauses)
     writer.counter("interestd_resp_received_bytes_total", "Bytes received over RESP.", network.received_bytes)
     writer.counter("interestd_resp_sent_bytes_total", "Bytes sent over RESP.", network.sent_bytes)
+  }
+
+  private func writeAcceptPauses(_ writer: inout MetricsWriter, _ port: String, _ count: UInt64) {
+    writer.counter(
+      "interestd_accept_pauses_total",
+      "How often a port let new connections wait: it has as many as it may, or the process no descriptors.", count,
+      ["port": port])
   }
 
   private func writeCache(_ writer: inout MetricsWriter, _ figures: AnswerCache.Figures) {

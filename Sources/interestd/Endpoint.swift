@@ -59,7 +59,8 @@ struct Endpoint: Sendable {
   ) throws -> GRPCEndpoint? {
     if configuration.grpc.listen.isEmpty { return nil }
     let endpoint = try GRPCEndpoint(
-      listen: configuration.grpc.listen, loops: configuration.grpc.threads, limits: configuration.grpcLimits, service,
+      listen: configuration.grpc.listen, loops: configuration.grpc.threads, limits: configuration.grpcLimits,
+      calls: configuration.callLimits, service,
       security)
     metrics.setGRPC(endpoint)
     return endpoint
@@ -111,5 +112,6 @@ struct Endpoint: Sendable {
     server.drain(grace_ms: Self.grace_ms)
     draining?.join()
     drainingGRPC?.join()
+    service.stop()
   }
 }

@@ -72,7 +72,7 @@ extension LookupHandler {
     case .answered(let batch):
       response.withdrawDeferral()
       answer.write(batch, &response)
-    case .pending(let forwarding): deferral.onCancel = { forwarding.cancel() }
+    case .pending(let work): deferral.onCancel = { work.cancel() }
     }
   }
 

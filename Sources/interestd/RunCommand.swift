@@ -25,9 +25,11 @@ struct RunCommand {
     let log = configuration.makeLog()
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
+    OpenFiles.raiseLimit(configuration, log)
     let security = try Security(configuration, log)
     let service = LookupService(
-      version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers)
+      version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers,
+      limits: configuration.workLimits)
     let endpoint = try Endpoint(configuration, service, security, log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
     if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }

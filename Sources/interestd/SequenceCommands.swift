@@ -149,7 +149,7 @@ final class SequenceCommands: RESPHandler {
       throw LookupError(.badRequest, "\(command.count - 1) users are asked for, and \(LookupLimits.users) may be")
     }
     let start = reply.mark
-    if try answerKeysHere(verb, command, &reply) { return }
+    if command.count - 1 <= Lookups.quickUsers, try answerKeysHere(verb, command, &reply) { return }
     reply.rewind(to: start)
     keys.clear()
     for index in 1..<command.count { keys.append(command[index]) }
@@ -162,7 +162,7 @@ final class SequenceCommands: RESPHandler {
       case .answered(let batch):
         reply.withdrawDeferral()
         Self.write(verb, batch, &reply)
-      case .pending(let forwarding): deferral.onCancel = { forwarding.cancel() }
+      case .pending(let work): deferral.onCancel = { work.cancel() }
       }
     } catch {
       reply.withdrawDeferral()
@@ -195,22 +195,20 @@ final class SequenceCommands: RESPHandler {
         if case .answered(isKnown: true) = outcome { total += verb == .exists ? 1 : scratch.count }
       }
       if case .elsewhere = outcome { return false }
-      guard reply.mark - start <= LookupLimits.batch_bytes else { throw Self.tooLarge }
+      guard reply.mark - start <= LookupLimits.batch_bytes else { throw Batch.tooLarge }
     }
     if verb != .mget { reply.integer(total) }
     return true
-  }
-
-  private static var tooLarge: LookupError {
-    LookupError(
-      .tooLarge, "the answers of this command are longer than \(LookupLimits.batch_bytes) bytes: ask for fewer users")
   }
 
   /// A batch as the reply to the command that has asked for it.
   private static func write(_ verb: Verb, _ batch: Batch, _ reply: inout RESPReply) {
     let start = reply.mark
     var total = 0
-    if verb == .mget { reply.array(batch.count) }
+    if verb == .mget {
+      reply.expect(batch.size + 16 * batch.count + 16)
+      reply.array(batch.count)
+    }
     for index in 0..<batch.count {
       switch batch[index] {
       case .answered(let isKnown, let bytes):

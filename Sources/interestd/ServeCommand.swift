@@ -26,9 +26,11 @@ struct ServeCommand {
     }
     try configuration.apply(arguments)
     let log = configuration.makeLog()
+    OpenFiles.raiseLimit(configuration, log)
     let security = try Security(configuration, log)
     let service = LookupService(
-      version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers)
+      version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers,
+      limits: configuration.workLimits)
     let endpoint = try Endpoint(configuration, service, security, log)
     let store = try InterestStore.open(
       serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")

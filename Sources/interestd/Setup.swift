@@ -1,11 +1,13 @@
 import CommandLineArguments
 import DaemonConfig
 import Foundation
+import GRPC
 import Ingest
 import InterestCodec
 import InterestStore
 import Kafka
 import Network
+import Serving
 import Telemetry
 
 /// What goes wrong before anything has begun.
@@ -71,6 +73,20 @@ extension DaemonConfiguration {
   var grpcLimits: NetworkLimits {
     var limits = networkLimits
     limits.connections = grpc.maximumConnections
+    return limits
+  }
+
+  var callLimits: GRPCLimits {
+    var limits = GRPCLimits()
+    limits.calls = grpc.maximumCalls
+    return limits
+  }
+
+  var workLimits: WorkLimits {
+    var limits = WorkLimits()
+    limits.requests = lookup.maximumRequests
+    limits.batchUsers = lookup.batchUsers
+    limits.batchThreads = lookup.batchThreads
     return limits
   }
 

@@ -27,6 +27,9 @@ struct PrintingTests {
           block_cache_bytes: 100663296
         lookup:
           cache_bytes: 234881024
+          maximum_requests: 1024
+          batch_users: 16000
+          batch_threads: 0
         ingest:
           maximum_record_bytes: 1048576
           level0_files: 40
@@ -65,6 +68,7 @@ struct PrintingTests {
           tls: auto
           advertise: ""
           redirect: false
+          threads: 2
           maximum_connections: 1024
           request_deadline_ms: 10000
           idle_timeout_ms: 60000
@@ -72,11 +76,14 @@ struct PrintingTests {
           listen: ""
           allow_remote: false
           tls: auto
+          threads: 2
           maximum_connections: 1024
+          maximum_calls: 4096
         resp:
           listen: ""
           allow_remote: false
           tls: auto
+          threads: 2
           maximum_connections: 1024
           idle_timeout_ms: 600000
         forward:

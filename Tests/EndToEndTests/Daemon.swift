@@ -101,6 +101,22 @@ final class Daemon {
     }
   }
 
+  /// SIGSTOP; returns when every thread stands still, which is some time after the signal.
+  func pause(_ location: SourceLocation = #_sourceLocation) throws {
+    command.send(SIGSTOP)
+    let folder = "/proc/\(command.processID)/task"
+    let stands = try eventually {
+      try FileManager.default.contentsOfDirectory(atPath: folder).allSatisfy { thread in
+        // The state is behind the name, which is in parentheses.
+        let line = try? String(contentsOfFile: "\(folder)/\(thread)/stat", encoding: .utf8)
+        return line?.split(separator: ")").last?.hasPrefix(" T") ?? true
+      }
+    }
+    try #require(stands, sourceLocation: location)
+  }
+
+  func resume() { command.send(SIGCONT) }
+
   /// Sends a signal and waits for the end.
   @discardableResult
   func stop(

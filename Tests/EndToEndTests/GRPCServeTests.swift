@@ -10,12 +10,16 @@ enum PythonPrograms {
   static let missing: String? =
     access(python, X_OK) == 0 ? nil : "needs grpcio and its like in .build/python: run Ops/install test"
 
+  static func start(_ program: String, _ arguments: [String]) throws -> Command {
+    try Command(python, ["-B", "\(Package.root)/Tests/Python/\(program)"] + arguments)
+  }
+
   @discardableResult
   static func run(
     _ program: String, _ arguments: [String], within seconds: Double = 120,
     at location: SourceLocation = #_sourceLocation
   ) throws -> String {
-    let command = try Command(python, ["-B", "\(Package.root)/Tests/Python/\(program)"] + arguments)
+    let command = try start(program, arguments)
     let outcome = try command.wait(within: seconds)
     try #require(outcome.code == 0, "'\(command.line)': \(outcome)", sourceLocation: location)
     return outcome.text

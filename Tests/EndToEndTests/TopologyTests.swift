@@ -225,8 +225,8 @@ struct TopologyTests {
     try settle(instances, partitions: 4)
     let other = try #require(
       try expected.first { try instances[0].get(path($0.user)).status == 200 && !isOwn($0.user, instances[0]) })
-    instances[1].command.send(SIGSTOP)
-    defer { instances[1].command.send(SIGCONT) }
+    try instances[1].pause()
+    defer { instances[1].resume() }
     let reply = try instances[0].get(path(other.user))
     #expect(reply.status == 503 && reply.headers["retry-after"] == "1", "\(reply)")
     #expect(reply.body.contains("\(instances[1].address), has not answered within 2000 ms"), "\(reply.body)")
@@ -236,7 +236,7 @@ struct TopologyTests {
       #expect(reply.status == 503 || reply.body == other.line + "\n", "\(reply)")
       return reply.status == 200
     }
-    instances[1].command.send(SIGCONT)
+    instances[1].resume()
     try settle(instances, partitions: 4)
     try compare(expected, instances)
     for instance in instances { try instance.stop() }

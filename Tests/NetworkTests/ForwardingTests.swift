@@ -276,7 +276,8 @@ struct ForwardingTests {
       peers.append(try there.accept())
       _ = try peers.last?.request()
     }
-    #expect(try ask(server, "/there/2", as: failure("busy")) == failure("busy"))
+    let third = try server.client()
+    try third.send(get("/there/2"))
     try peers[0].send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n\r\n123")
     // When the second of these is answered, what was sent before the first has been read.
     for _ in 0..<2 { #expect(try ask(server, "/here", as: reply("/here")) == reply("/here")) }
@@ -287,6 +288,41 @@ struct ForwardingTests {
     try peers[0].send("6")
     let whole = reply("123456")
     #expect(try clients[0].read(asLongAs: whole) == whole)
+    // That one has waited for a connection: of the two, one was ended.
+    let other = try there.accept()
+    #expect(try other.request().hasPrefix("GET /there/2 "))
+    try other.send(reply("<2>"))
+    #expect(try third.read(asLongAs: reply("<2>")) == reply("<2>"))
+  }
+
+  @Test("requests beyond the connections get those that come free, in order, until their time is over")
+  func waiting() throws {
+    var limits = HTTPClientLimits()
+    limits.connectionsPerServer = 1
+    limits.exchanges = 4
+    let server = try server(answer_ms: 3000, limits: limits)
+    let clients = try (1...4).map { _ in try server.client() }
+    var peer: FakeServer.Peer?
+    for (index, client) in clients.enumerated() {
+      try client.send(get("/there/\(index + 1)"))
+      if index == 0 { peer = try there.accept() }
+      // When this is answered, the request before it is on its way or waits.
+      #expect(try ask(server, "/here", as: reply("/here")) == reply("/here"))
+    }
+    #expect(try ask(server, "/there/5", as: failure("busy")) == failure("busy"))
+    for number in 1...2 {
+      #expect(try peer?.request().hasPrefix("GET /there/\(number) ") == true)
+      try peer?.send(reply("<\(number)>"))
+      #expect(try clients[number - 1].read(asLongAs: reply("<\(number)>")) == reply("<\(number)>"))
+    }
+    #expect(try peer?.request().hasPrefix("GET /there/3 ") == true)
+    for client in clients[2...] { #expect(try client.read(asLongAs: failure("timedOut")) == failure("timedOut")) }
+    let next = try server.client()
+    try next.send(get("/there/6"))
+    let other = try there.accept()
+    #expect(try other.request().hasPrefix("GET /there/6 "))
+    try other.send(reply("<6>"))
+    #expect(try next.read(asLongAs: reply("<6>")) == reply("<6>"))
   }
 
   @Test("a request's own deadline ends the wait, and the connection")

@@ -175,6 +175,8 @@ def health(client):
     for name in ["", *SERVICES]:
         status = client.health.Check(health_pb2.HealthCheckRequest(service=name), timeout=10).status
         equal(status, health_pb2.HealthCheckResponse.SERVING, f"'{name}'")
+    statuses = client.health.List(health_pb2.HealthListRequest(), timeout=10).statuses
+    equal({name: status.status for name, status in statuses.items()}, dict.fromkeys(["", *SERVICES], 1), "the list")
     fails(
         lambda: client.health.Check(health_pb2.HealthCheckRequest(service="a.B")), grpc.StatusCode.NOT_FOUND, "a.B"
     )

@@ -9,8 +9,10 @@ struct GRPCEndpoint: Sendable {
   let server: NetworkServer
   let counters: GRPCCounters
 
-  /// - Parameter limits: Of connections; gRPC has its own deadlines.
-  init(listen: String, loops: Int, limits: NetworkLimits, _ service: LookupService, _ security: Security) throws {
+  /// - Parameter limits: Of connections, but for their deadlines: those are in `calls`.
+  init(
+    listen: String, loops: Int, limits: NetworkLimits, calls: GRPCLimits, _ service: LookupService, _ security: Security
+  ) throws {
     let counters = GRPCCounters(
       methods: InterestService.methods + HealthService.methods + ReflectionService.methods)
     guard let set = Data(base64Encoded: "\(Descriptors.set)"), let descriptors = FileDescriptors(set: Array(set)) else {
@@ -24,7 +26,7 @@ struct GRPCEndpoint: Sendable {
         services: [
           InterestService(service),
           HealthService(services: descriptors.services) { service.missing == nil }, ReflectionService(descriptors),
-        ], counters: counters, authorizer: security.authorizer)
+        ], counters: counters, limits: calls, authorizer: security.authorizer)
     }
     server = try NetworkServer(name: "grpc", loops: loops, limits: limits, listeners: [listener])
     self.counters = counters

@@ -91,7 +91,7 @@ final class InterestService: GRPCService {
     case .answered(let batch):
       call.withdrawDeferral()
       call.write { batch.writeProtobuf(into: &$0) }
-    case .pending(let forwarding): deferral.onCancel = { forwarding.cancel() }
+    case .pending(let work): deferral.onCancel = { work.cancel() }
     }
   }
 }
