@@ -45,8 +45,10 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     if transaction.phase == .executing, let reception = execute(until: full, consumed: 0, &answered) {
       return reception
     }
+    var foreseen = 0
     while used < input.count, server.reply.mark < full {
       let isStranger = session.access == .none
+      if used >= foreseen && !isStranger { foreseen = server.foresee(input, from: used) }
       let rest = UnsafeRawBufferPointer(rebasing: input[used...])
       switch parser.parse(rest, isStranger ? .strangers : server.limits) {
       case .more:

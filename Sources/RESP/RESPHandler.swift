@@ -23,6 +23,13 @@ open class RESPHandler {
     to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply
   ) {}
 
+  /// The name, in lower case, of the command with one key that clients send many of in a row; nil: there is none.
+  open var foreseenCommand: StaticString? { nil }
+
+  /// The commands with `foreseenCommand` that have these keys come next, some or all of them: what they take may be brought near. The
+  /// keys are good until this returns.
+  open func foresee(_ keys: ContiguousArray<UnsafeRawBufferPointer>) {}
+
   /// What a connection may do that has shown nothing, not even a certificate.
   open var initialAccess: RESPAccess { .admin }
 

@@ -9,6 +9,7 @@ public final class RESPServer: ConnectionFactory {
   /// The handler's commands first: they are the hot ones.
   let commands: [RESPCommandSpec]
   var reply = RESPReply()
+  private var scout: RESPScout?
   private(set) var sessions: [UInt64: RESPSession] = [:]
 
   /// The connection looks after its output when a batch of replies has so many bytes.
@@ -19,6 +20,7 @@ public final class RESPServer: ConnectionFactory {
     self.limits = limits
     self.counters = counters
     commands = handler.commands + ConnectionVerb.specs
+    scout = handler.foreseenCommand.map { RESPScout(name: $0) }
   }
 
   public override func started(_ dialer: Dialer) { handler.started(dialer) }
@@ -27,6 +29,15 @@ public final class RESPServer: ConnectionFactory {
     let session = RESPSession(id: counters.nextID(), access: handler.initialAccess)
     sessions[session.id] = session
     return RESPConnection(server: self, session: session)
+  }
+
+  /// Tells the handler which keys come next, where several do. Returns behind what has been looked at.
+  @inline(__always)
+  func foresee(_ input: UnsafeRawBufferPointer, from start: Int) -> Int {
+    scout?.look(input, from: start)
+    guard let scout, scout.keys.count > 1 else { return start + 1 }
+    handler.foresee(scout.keys)
+    return scout.at
   }
 
   func ended(_ session: RESPSession) { sessions[session.id] = nil }

@@ -7,11 +7,19 @@ import Routing
 import Threads
 
 /// Where a lookup goes that is not answered here: the owner of the user's partition.
-public struct ForwardRoute: Sendable {
+///
+/// A class, because it is large, and of the outcomes hardly ever the one.
+public final class ForwardRoute: Sendable {
   public let partition: UInt16
   /// `host:port`, as the owner advertises it.
   public let address: String
   public let socket: SocketAddress
+
+  init(partition: UInt16, address: String, socket: SocketAddress) {
+    self.partition = partition
+    self.address = address
+    self.socket = socket
+  }
 }
 
 /// What became of a lookup.
@@ -34,12 +42,17 @@ public final class Lookups {
   /// A place for a `UserLookup`, which cannot be optional in a class otherwise.
   final class Opened {
     let backend: LookupService.Backend
+    /// The backend's, where it does not cost a copy of that.
+    let generation: Generation
+    let board: PartitionBoard?
     var lookup: UserLookup
     var shopGroups: ContiguousArray<UInt32> = []
     var wantedGroups: ContiguousArray<UInt32> = []
 
     init(_ backend: LookupService.Backend, wantsProof: Bool) {
       self.backend = backend
+      generation = backend.store.generation
+      board = backend.board
       lookup = UserLookup(backend.store, ownedAtLast: backend.ownedAtLast, wantsProof: wantsProof)
     }
   }
@@ -58,15 +71,24 @@ public final class Lookups {
   ) throws(LookupError) -> Outcome {
     let started_ns = MonotonicClock.now_ns
     let opened = try open(for: user, query)
-    if let route = try route(of: user, opened.backend, forwardedBy: forwarder) { return .elsewhere(route) }
+    if let route = try route(of: user, opened, forwardedBy: forwarder) { return .elsewhere(route) }
     let isKnown: Bool
-    if let cache = service.cache, !opened.backend.store.generation.hasMisplacedUsers {
+    if let cache = service.cache, !opened.generation.hasMisplacedUsers {
       isKnown = try cachedSequence(of: user, query, form, opened, cache, into: &output)
     } else {
       isKnown = try freshSequence(of: user, query, form, opened, into: &output)
     }
     service.lookups.record(MonotonicClock.now_ns - started_ns)
     return .answered(isKnown: isKnown)
+  }
+
+  /// The same will be asked of these users next, one after the other: whose answers are ready, those are brought near, which takes less
+  /// for all at once than for one at a time.
+  public func foresee(
+    _ users: ContiguousArray<UnsafeRawBufferPointer>, _ query: SequenceQuery, _ form: AnswerForm
+  ) {
+    guard let cache = service.cache, let opened, !opened.generation.hasMisplacedUsers else { return }
+    cache.foresee(users, AnswerKey(query, form, generation: opened.generation.number))
   }
 
   private func freshSequence(
@@ -86,14 +108,10 @@ public final class Lookups {
     of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, _ opened: Opened,
     _ cache: AnswerCache, into output: inout ByteBuffer
   ) throws(LookupError) -> Bool {
-    let generation = opened.backend.store.generation
-    let key = AnswerKey(query, form, generation: generation.number)
+    let key = AnswerKey(query, form, generation: opened.generation.number)
     let start = output.count
-    if let (proof, isKnown) = cache.find(user, key, into: &output) {
-      if generation.holds(proof) { return isKnown }
-      output.truncate(to: start)
-      cache.countStale(user, key)
-    }
+    let found = cache.find(user, key, into: &output) { opened.generation.holds($0) }
+    if let found { return found }
     let isKnown = try freshSequence(of: user, query, form, opened, into: &output)
     if let proof = opened.lookup.proof {
       cache.keep(
@@ -127,9 +145,9 @@ public final class Lookups {
   func open(for user: UnsafeRawBufferPointer, _ query: SequenceQuery) throws(LookupError) -> Opened {
     let opened = try open()
     try UserLookup.check(user: user)
-    let number = opened.backend.store.generation.number
-    if let wanted = query.generation, wanted != number {
-      throw LookupError(.noGeneration, "there is generation \(number) only", parameter: "generation")
+    if let wanted = query.generation, wanted != opened.generation.number {
+      throw LookupError(
+        .noGeneration, "there is generation \(opened.generation.number) only", parameter: "generation")
     }
     return opened
   }

@@ -31,6 +31,12 @@ final class SequenceCommands: RESPHandler {
 
   override var product: (name: String, version: String) { ("interestd", Version.number) }
 
+  override var foreseenCommand: StaticString? { Verb.get.spec.name }
+
+  override func foresee(_ keys: ContiguousArray<UnsafeRawBufferPointer>) {
+    lookups.foresee(keys, Verb.get.query, .protobuf)
+  }
+
   // MARK: Who may do what
 
   override var initialAccess: RESPAccess { authorizer.isOpen ? .admin : .none }

@@ -1,0 +1,53 @@
+/// Looks ahead in a pipeline for commands of one name and one key, `*2 $3 GET $n key`, as far as they follow each other. What it finds is a
+/// guess: the parser alone decides what a command is.
+struct RESPScout {
+  /// Behind what it has looked at.
+  private(set) var at: Int
+  private(set) var keys: ContiguousArray<UnsafeRawBufferPointer> = []
+  private let name: StaticString
+
+  /// Commands at a time: more than clients send at once mostly.
+  private static var window: Int { 16 }
+
+  init(name: StaticString) {
+    self.name = name
+    at = 0
+    keys.reserveCapacity(Self.window)
+  }
+
+  /// Leaves in `keys` those of the next commands from `start` on.
+  mutating func look(_ input: UnsafeRawBufferPointer, from start: Int) {
+    keys.removeAll(keepingCapacity: true)
+    at = start
+    while keys.count < Self.window, let key = next(input) { keys.append(key) }
+  }
+
+  @inline(__always)
+  private mutating func next(_ input: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    guard at + 4 <= input.count, input.loadUnaligned(fromByteOffset: at, as: UInt32.self) == Self.head else { return nil }
+    var end = at + 4
+    guard let name = Self.word(input, &end), name.equalsIgnoringCase(self.name), let key = Self.word(input, &end) else {
+      return nil
+    }
+    at = end
+    return key
+  }
+
+  /// A bulk string of at most 999 bytes, whole and not empty.
+  @inline(__always)
+  private static func word(_ input: UnsafeRawBufferPointer, _ at: inout Int) -> UnsafeRawBufferPointer? {
+    guard at < input.count, input[at] == UInt8(ascii: "$") else { return nil }
+    var index = at + 1
+    var length = 0
+    while index < input.count, index <= at + 3, input[index] >= 48, input[index] <= 57 {
+      length = length &* 10 &+ Int(input[index] &- 48)  // at most three digits
+      index += 1
+    }
+    let start = index + 2
+    guard length > 0, start + length + 2 <= input.count, input[index] == UInt8(ascii: "\r") else { return nil }
+    at = start + length + 2
+    return UnsafeRawBufferPointer(rebasing: input[start..<start + length])
+  }
+
+  private static var head: UInt32 { UInt32(littleEndian: 0x0a0d_322a) }  // "*2\r\n"
+}
