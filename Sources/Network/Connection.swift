@@ -19,7 +19,7 @@ final class Connection {
   }
 
   private var channel: Channel
-  private unowned let loop: NetworkLoop
+  private unowned(unsafe) let loop: NetworkLoop  // it holds its connections, and outlives them
   private let handler: ConnectionHandler
   private let limits: NetworkLimits
   private let listener: Listener
@@ -163,6 +163,9 @@ final class Connection {
   }
 
   private func wakeFired() {
+    let now_ns = loop.now_ns
+    // Timers may fire some milliseconds early.
+    if now_ns < wake_ns { return wakeEvent?.add(after_ns: wake_ns - now_ns) ?? () }
     wake_ns = .max
     guard phase == .open else { return }
     handler.woken()

@@ -53,7 +53,6 @@ final class NetworkLoop: @unchecked Sendable {
   ) throws(NetworkError) {
     let configuration = event_config_new()
     event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
-    event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_PRECISE_TIMER.rawValue))
     let base = event_base_new_with_config(configuration)
     event_config_free(configuration)
     guard let base else { throw .system("starting a network loop", errno) }

@@ -28,25 +28,33 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   override func refusePlaintext(_ output: inout ByteBuffer) { output.append("-ERR this port speaks TLS\r\n") }
 
   override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
-    server.handler.refresh(session)
     session.active_ns = MonotonicClock.now_ns
+    server.handler.refresh(session)
+    return receive(input, &output, &server.reply)
+  }
+
+  private func receive(
+    _ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer, _ reply: inout RESPReply
+  ) -> Reception {
     var answered = 0
-    swap(&server.reply.bytes, &output)
-    server.reply.version = session.version
-    let reception = receive(input, &answered)
-    swap(&server.reply.bytes, &output)
-    server.counters.add(commands: answered, errors: server.reply.takeErrors())
+    swap(&reply.bytes, &output)
+    reply.version = session.version
+    let reception = answer(input, &reply, &answered)
+    swap(&reply.bytes, &output)
+    server.counters.add(commands: answered, errors: reply.takeErrors())
     return reception
   }
 
-  private func receive(_ input: UnsafeRawBufferPointer, _ answered: inout Int) -> Reception {
+  private func answer(
+    _ input: UnsafeRawBufferPointer, _ reply: inout RESPReply, _ answered: inout Int
+  ) -> Reception {
     var used = 0
-    let full = server.reply.mark + RESPServer.batch_bytes
-    if transaction.phase == .executing, let reception = execute(until: full, consumed: 0, &answered) {
+    let full = reply.mark + RESPServer.batch_bytes
+    if transaction.phase == .executing, let reception = execute(until: full, consumed: 0, &reply, &answered) {
       return reception
     }
     var foreseen = 0
-    while used < input.count, server.reply.mark < full {
+    while used < input.count, reply.mark < full {
       let isStranger = session.access == .none
       if used >= foreseen && !isStranger { foreseen = server.foresee(input, from: used) }
       let rest = UnsafeRawBufferPointer(rebasing: input[used...])
@@ -58,15 +66,15 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
       case .command(let size):
         used += size
         answered += 1
-        respond(parser.command, &server.reply)
-        if takeDeferral() { return Reception(consumed: used, .deferred) }
-        if server.reply.takeLast() { return Reception(consumed: used, .close) }
-        if transaction.phase == .executing, let reception = execute(until: full, consumed: used, &answered) {
+        respond(parser.command, &reply)
+        if takeDeferral(&reply) { return Reception(consumed: used, .deferred) }
+        if reply.takeLast() { return Reception(consumed: used, .close) }
+        if transaction.phase == .executing, let reception = execute(until: full, consumed: used, &reply, &answered) {
           return reception
         }
       case .bad(let error):
         server.counters.addProtocolError()
-        server.reply.error("ERR", "Protocol error: \(error.text(isStranger: isStranger))")
+        reply.error("ERR", "Protocol error: \(error.text(isStranger: isStranger))")
         return Reception(consumed: used, .close)
       }
     }
@@ -74,22 +82,24 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   }
 
   /// Answers what EXEC has to answer; nil when that is done.
-  private func execute(until full: Int, consumed: Int, _ answered: inout Int) -> Reception? {
+  private func execute(
+    until full: Int, consumed: Int, _ reply: inout RESPReply, _ answered: inout Int
+  ) -> Reception? {
     while true {
-      if server.reply.mark >= full { return Reception(consumed: consumed, .more) }
+      if reply.mark >= full { return Reception(consumed: consumed, .more) }
       guard transaction.next(&queueParser) else {
         transaction.end()
         return nil
       }
       answered += 1
-      respond(queueParser.command, &server.reply)
-      if takeDeferral() { return Reception(consumed: consumed, .deferred) }
+      respond(queueParser.command, &reply)
+      if takeDeferral(&reply) { return Reception(consumed: consumed, .deferred) }
     }
   }
 
   /// Whether the reply comes later.
-  private func takeDeferral() -> Bool {
-    guard let deferral = server.reply.takeDeferral() else { return false }
+  private func takeDeferral(_ reply: inout RESPReply) -> Bool {
+    guard let deferral = reply.takeDeferral() else { return false }
     self.deferral = deferral
     deferral.owner = self
     return true

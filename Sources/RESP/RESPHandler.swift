@@ -36,7 +36,7 @@ open class RESPHandler {
   /// A connection is there, or has been reset: sets `session.access` where the peer's certificate (`session.identity`) gives more.
   open func opened(_ session: RESPSession) {}
 
-  /// Commands have come: sets `session.access` where what the connection has shown counts no more.
+  /// Commands have come, at `session.active_ns`: sets `session.access` where what the connection has shown counts no more.
   open func refresh(_ session: RESPSession) {}
 
   /// What a connection may do that has this password; nil where it is wrong.

@@ -62,13 +62,13 @@ public final class AnswerCache: Sendable {
     return shard(hash).find(hash, user, key, into: &output, where: holds)
   }
 
-  /// Has answers brought near that are about to be found, all of them at once instead of one after the other. Waiting for memory is
-  /// most of what finding an answer takes.
-  func foresee(_ users: ContiguousArray<UnsafeRawBufferPointer>, _ key: AnswerKey) {
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: users.count) { hashes in
-      for index in 0..<users.count {
-        hashes[index] = key.hash(with: users[index])
-        shard(hashes[index]).foreseeSlot(hashes[index])
+  /// Has answers brought near that are about to be found, all of them at once instead of one after the other: waiting for memory is most
+  /// of what finding one takes.
+  func foresee(_ indices: Range<Int>, _ key: AnswerKey, _ user: (Int) -> UnsafeRawBufferPointer) {
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: indices.count) { hashes in
+      for (place, index) in indices.enumerated() {
+        hashes[place] = key.hash(with: user(index))
+        shard(hashes[place]).foreseeSlot(hashes[place])
       }
       for hash in hashes { shard(hash).foreseeEntry(hash) }
     }

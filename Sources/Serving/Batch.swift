@@ -91,6 +91,7 @@ extension Lookups {
     let batch = freshBatch()
     var routes: [(route: ForwardRoute, users: [Int])] = []
     for index in 0..<users.count {
+      if index % Lookups.foreseen == 0 { foresee(users, from: index, query, form) }
       let start = batch.answers.count
       do throws(LookupError) {
         switch try sequence(of: users[index], query, form, forwardedBy: forwarder, into: &batch.answers) {
@@ -111,6 +112,12 @@ extension Lookups {
     }
     if routes.isEmpty { return .answered(batch) }
     return try forward(batch, users, routes, query, form, within_ms, completion)
+  }
+
+  private func foresee(_ users: borrowing ByteStrings, from first: Int, _ query: SequenceQuery, _ form: AnswerForm) {
+    var end = first
+    while end < min(first + Lookups.foreseen, users.count), !users[end].isEmpty { end += 1 }
+    foresee(first..<end, query, form) { users[$0] }
   }
 
   private func forward(

@@ -38,6 +38,8 @@ public final class Lookups {
   /// Made by `started`.
   var forwarder: Forwarder?
   var spareBatch = Batch()
+  /// When the last lookup ended; 0: that is no beginning of the next one.
+  private var ended_ns: UInt64 = 0
 
   /// A place for a `UserLookup`, which cannot be optional in a class otherwise.
   final class Opened {
@@ -69,7 +71,7 @@ public final class Lookups {
     of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, forwardedBy forwarder: String? = nil,
     into output: inout ByteBuffer
   ) throws(LookupError) -> Outcome {
-    let started_ns = MonotonicClock.now_ns
+    let started_ns = ended_ns == 0 ? MonotonicClock.now_ns : ended_ns
     let opened = try open(for: user, query)
     if let route = try route(of: user, opened, forwardedBy: forwarder) { return .elsewhere(route) }
     let isKnown: Bool
@@ -78,18 +80,32 @@ public final class Lookups {
     } else {
       isKnown = try freshSequence(of: user, query, form, opened, into: &output)
     }
-    service.lookups.record(MonotonicClock.now_ns - started_ns)
+    let now_ns = MonotonicClock.now_ns
+    service.lookups.record(now_ns - started_ns)
+    if ended_ns != 0 { ended_ns = now_ns }
     return .answered(isKnown: isKnown)
   }
 
-  /// The same will be asked of these users next, one after the other: whose answers are ready, those are brought near, which takes less
-  /// for all at once than for one at a time.
+  /// The lookups that follow come one behind the other, the first at this time of `MonotonicClock`: each begins where the one before has
+  /// ended, so that the clock is asked once for each. Called again wherever there was other work.
+  public func begin(at_ns: UInt64) { ended_ns = at_ns }
+
+  /// The same will be asked of some users next, one after the other: the answers that are ready are brought near, which takes less for
+  /// all at once than for one at a time.
+  ///
+  /// - Parameters:
+  ///   - indices: Of users, at most `foreseen`.
+  ///   - user: Not empty.
   public func foresee(
-    _ users: ContiguousArray<UnsafeRawBufferPointer>, _ query: SequenceQuery, _ form: AnswerForm
+    _ indices: Range<Int>, _ query: SequenceQuery, _ form: AnswerForm, _ user: (Int) -> UnsafeRawBufferPointer
   ) {
     guard let cache = service.cache, let opened, !opened.generation.hasMisplacedUsers else { return }
-    cache.foresee(users, AnswerKey(query, form, generation: opened.generation.number))
+    for index in indices { opened.generation.foresee(user(index)) }
+    cache.foresee(indices, AnswerKey(query, form, generation: opened.generation.number), user)
   }
+
+  /// What is brought near of more users at once would drive out what was brought near before.
+  public static var foreseen: Int { 16 }
 
   private func freshSequence(
     of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, _ opened: Opened,
@@ -110,6 +126,7 @@ public final class Lookups {
   ) throws(LookupError) -> Bool {
     let key = AnswerKey(query, form, generation: opened.generation.number)
     let start = output.count
+    opened.generation.foresee(user)
     let found = cache.find(user, key, into: &output) { opened.generation.holds($0) }
     if let found { return found }
     let isKnown = try freshSequence(of: user, query, form, opened, into: &output)

@@ -34,7 +34,7 @@ final class SequenceCommands: RESPHandler {
   override var foreseenCommand: StaticString? { Verb.get.spec.name }
 
   override func foresee(_ keys: ContiguousArray<UnsafeRawBufferPointer>) {
-    lookups.foresee(keys, Verb.get.query, .protobuf)
+    lookups.foresee(keys.indices, Verb.get.query, .protobuf) { keys[$0] }
   }
 
   // MARK: Who may do what
@@ -48,6 +48,7 @@ final class SequenceCommands: RESPHandler {
   }
 
   override func refresh(_ session: RESPSession) {
+    lookups.begin(at_ns: session.active_ns)
     if let rights = session.credentials?.rights() { session.access = Self.access(rights) }
   }
 
@@ -185,6 +186,7 @@ final class SequenceCommands: RESPHandler {
     let start = reply.mark
     if verb == .mget { reply.array(command.count - 1) }
     for index in 1..<command.count {
+      if (index - 1) % Lookups.foreseen == 0 { foresee(command, from: index, query) }
       var outcome = Outcome.answered(isKnown: false)
       if verb == .mget {
         let start = reply.mark
@@ -205,6 +207,12 @@ final class SequenceCommands: RESPHandler {
     }
     if verb != .mget { reply.integer(total) }
     return true
+  }
+
+  private func foresee(_ command: borrowing RESPCommand, from first: Int, _ query: SequenceQuery) {
+    var end = first
+    while end < min(first + Lookups.foreseen, command.count), !command[end].isEmpty { end += 1 }
+    lookups.foresee(first..<end, query, .protobuf) { command[$0] }
   }
 
   private static var tooLarge: LookupError {
