@@ -12,6 +12,8 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   var transaction = RESPTransaction()
   /// Of the transaction's commands.
   private var queueParser = RESPParser()
+  /// Of the next input, what has been looked at for keys.
+  private var foreseen_bytes = 0
   /// The reply that is owed.
   private var deferral: RESPDeferral?
 
@@ -27,6 +29,10 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
 
   override func refusePlaintext(_ output: inout ByteBuffer) { output.append("-ERR this port speaks TLS\r\n") }
 
+  override func foresee(_ input: UnsafeRawBufferPointer) {
+    if session.access != .none { foreseen_bytes = server.foresee(input, from: 0) }
+  }
+
   override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
     session.active_ns = MonotonicClock.now_ns
     server.handler.refresh(session)
@@ -41,7 +47,10 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     reply.version = session.version
     let reception = answer(input, &reply, &answered)
     swap(&reply.bytes, &output)
-    server.counters.add(commands: answered, errors: reply.takeErrors())
+    server.flushCounts()
+    server.counters.add(errors: reply.takeErrors())
+    if reception.verdict == .deferred { answered -= 1 }
+    if answered > 0 { server.counters.durations.record(MonotonicClock.now_ns - session.active_ns, count: answered) }
     return reception
   }
 
@@ -49,14 +58,19 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     _ input: UnsafeRawBufferPointer, _ reply: inout RESPReply, _ answered: inout Int
   ) -> Reception {
     var used = 0
+    var foreseen = foreseen_bytes
+    foreseen_bytes = 0
     let full = reply.mark + RESPServer.batch_bytes
     if transaction.phase == .executing, let reception = execute(until: full, consumed: 0, &reply, &answered) {
       return reception
     }
-    var foreseen = 0
+    server.tellForeseen()
     while used < input.count, reply.mark < full {
       let isStranger = session.access == .none
-      if used >= foreseen && !isStranger { foreseen = server.foresee(input, from: used) }
+      if used >= foreseen && !isStranger {
+        foreseen = max(server.foresee(input, from: used), used + 1)
+        server.tellForeseen()
+      }
       let rest = UnsafeRawBufferPointer(rebasing: input[used...])
       switch parser.parse(rest, isStranger ? .strangers : server.limits) {
       case .more:
@@ -116,7 +130,7 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
       server.reply.error("ERR", "Protocol error: the request was not complete in time")
     }
     swap(&server.reply.bytes, &output)
-    server.counters.add(commands: 0, errors: server.reply.takeErrors())
+    server.counters.add(errors: server.reply.takeErrors())
   }
 
   override func ended() {
@@ -133,13 +147,17 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
       fill(&server.reply)
       let isLast = server.reply.takeLast()
       swap(&server.reply.bytes, &output)
-      server.counters.add(commands: 0, errors: server.reply.takeErrors())
+      server.counters.add(errors: server.reply.takeErrors())
+      server.counters.durations.record(MonotonicClock.now_ns - session.active_ns)
       return !isLast
     }
   }
 
   private func respond(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
-    guard let spec = server.find(command[0]) else { return refuseUnknown(command, &reply) }
+    let index = server.findIndex(command[0])
+    server.count(index)
+    guard let index else { return refuseUnknown(command, &reply) }
+    let spec = server.commands[index]
     session.lastCommand = spec.name
     guard spec.accepts(command.count) else {
       transaction.fail()

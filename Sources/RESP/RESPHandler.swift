@@ -26,9 +26,11 @@ open class RESPHandler {
   /// The name, in lower case, of the command with one key that clients send many of in a row; nil: there is none.
   open var foreseenCommand: StaticString? { nil }
 
-  /// The commands with `foreseenCommand` that have these keys come next, some or all of them: what they take may be brought near. The
-  /// keys are good until this returns.
-  open func foresee(_ keys: ContiguousArray<UnsafeRawBufferPointer>) {}
+  /// A `foreseenCommand` with this key, which is not empty, is likely to come soon, perhaps of another connection.
+  open func foresee(key: UnsafeRawBufferPointer) {}
+
+  /// Those that are foreseen come now: what they take may be brought near.
+  open func foreseen() {}
 
   /// What a connection may do that has shown nothing, not even a certificate.
   open var initialAccess: RESPAccess { .admin }

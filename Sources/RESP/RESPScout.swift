@@ -1,30 +1,17 @@
-/// Looks ahead in a pipeline for commands of one name and one key, `*2 $3 GET $n key`, as far as they follow each other. What it finds is a
-/// guess: the parser alone decides what a command is.
+/// Looks ahead for commands of one name and one key: `*2 $3 GET $n key`. What it finds is a guess: the parser alone decides what a command
+/// is.
 struct RESPScout {
-  /// Behind what it has looked at.
-  private(set) var at: Int
-  private(set) var keys: ContiguousArray<UnsafeRawBufferPointer> = []
-  private let name: StaticString
+  let name: StaticString
 
-  /// Commands at a time: more than clients send at once mostly.
-  private static var window: Int { 16 }
+  /// Keys at a time: as many as clients send at once mostly.
+  static var window: Int { 16 }
 
-  init(name: StaticString) {
-    self.name = name
-    at = 0
-    keys.reserveCapacity(Self.window)
-  }
-
-  /// Leaves in `keys` those of the next commands from `start` on.
-  mutating func look(_ input: UnsafeRawBufferPointer, from start: Int) {
-    keys.removeAll(keepingCapacity: true)
-    at = start
-    while keys.count < Self.window, let key = next(input) { keys.append(key) }
-  }
-
+  /// The key of the command at `at`, which then is behind it; nil: there is none that is whole.
   @inline(__always)
-  private mutating func next(_ input: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-    guard at + 4 <= input.count, input.loadUnaligned(fromByteOffset: at, as: UInt32.self) == Self.head else { return nil }
+  func next(_ input: UnsafeRawBufferPointer, _ at: inout Int) -> UnsafeRawBufferPointer? {
+    guard at + 4 <= input.count, input.loadUnaligned(fromByteOffset: at, as: UInt32.self) == Self.head else {
+      return nil
+    }
     var end = at + 4
     guard let name = Self.word(input, &end), name.equalsIgnoringCase(self.name), let key = Self.word(input, &end) else {
       return nil

@@ -74,7 +74,8 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
   @inline(__always)
   func foreseeSlot(_ hash: UInt64) {
     let slot = Int(truncatingIfNeeded: hash) & hintedMask.load(ordering: .relaxed)
-    let address = hintedSlots.load(ordering: .relaxed) &+ UInt(slot &* Self.slotSize)  // within the table, or a former one
+    // Within the table, or within a former one.
+    let address = hintedSlots.load(ordering: .relaxed) &+ UInt(slot &* Self.slotSize)
     if let place = UnsafeRawPointer(bitPattern: address) { prefetch(place, 1) }
   }
 

@@ -91,7 +91,7 @@ extension Lookups {
     let batch = freshBatch()
     var routes: [(route: ForwardRoute, users: [Int])] = []
     for index in 0..<users.count {
-      if index % Lookups.foreseen == 0 { foresee(users, from: index, query, form) }
+      if index % Self.foreseeable == 0 { foresee(users, from: index, query, form) }
       let start = batch.answers.count
       do throws(LookupError) {
         switch try sequence(of: users[index], query, form, forwardedBy: forwarder, into: &batch.answers) {
@@ -115,9 +115,10 @@ extension Lookups {
   }
 
   private func foresee(_ users: borrowing ByteStrings, from first: Int, _ query: SequenceQuery, _ form: AnswerForm) {
-    var end = first
-    while end < min(first + Lookups.foreseen, users.count), !users[end].isEmpty { end += 1 }
-    foresee(first..<end, query, form) { users[$0] }
+    for index in first..<min(first + Self.foreseeable, users.count) where !users[index].isEmpty {
+      foresee(users[index], query, form)
+    }
+    foreseen()
   }
 
   private func forward(

@@ -38,6 +38,8 @@ public final class Lookups {
   /// Made by `started`.
   var forwarder: Forwarder?
   var spareBatch = Batch()
+  /// Of answers that are foreseen.
+  private var hashes: ContiguousArray<UInt64> = []
   /// When the last lookup ended; 0: that is no beginning of the next one.
   private var ended_ns: UInt64 = 0
 
@@ -90,22 +92,23 @@ public final class Lookups {
   /// ended, so that the clock is asked once for each. Called again wherever there was other work.
   public func begin(at_ns: UInt64) { ended_ns = at_ns }
 
-  /// The same will be asked of some users next, one after the other: the answers that are ready are brought near, which takes less for
-  /// all at once than for one at a time.
+  /// This will be asked soon: once `foreseen` is called, which brings near what is ready of all users since the last call, and takes
+  /// less for several at once than one at a time would. More than `foreseeable` are not looked at.
   ///
-  /// - Parameters:
-  ///   - indices: Of users, at most `foreseen`.
-  ///   - user: Not empty.
-  public func foresee(
-    _ indices: Range<Int>, _ query: SequenceQuery, _ form: AnswerForm, _ user: (Int) -> UnsafeRawBufferPointer
-  ) {
-    guard let cache = service.cache, let opened, !opened.generation.hasMisplacedUsers else { return }
-    for index in indices { opened.generation.foresee(user(index)) }
-    cache.foresee(indices, AnswerKey(query, form, generation: opened.generation.number), user)
+  /// - Parameter user: Not empty.
+  public func foresee(_ user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm) {
+    guard let cache = service.cache, let opened, hashes.count < Self.foreseeable else { return }
+    opened.generation.foresee(user)
+    hashes.append(cache.foresee(user, AnswerKey(query, form, generation: opened.generation.number)))
   }
 
-  /// What is brought near of more users at once would drive out what was brought near before.
-  public static var foreseen: Int { 16 }
+  public func foreseen() {
+    if hashes.count > 1 { service.cache?.foresee(hashes) }
+    hashes.removeAll(keepingCapacity: true)
+  }
+
+  /// More at once would drive out of the processor's caches what was brought near before.
+  public static var foreseeable: Int { 16 }
 
   private func freshSequence(
     of user: UnsafeRawBufferPointer, _ query: SequenceQuery, _ form: AnswerForm, _ opened: Opened,

@@ -27,15 +27,17 @@ final class SequenceCommands: RESPHandler {
     self.facts = facts
   }
 
-  override var commands: [RESPCommandSpec] { Verb.allCases.map(\.spec) }
+  static var specs: [RESPCommandSpec] { Verb.allCases.map(\.spec) }
+
+  override var commands: [RESPCommandSpec] { Self.specs }
 
   override var product: (name: String, version: String) { ("interestd", Version.number) }
 
   override var foreseenCommand: StaticString? { Verb.get.spec.name }
 
-  override func foresee(_ keys: ContiguousArray<UnsafeRawBufferPointer>) {
-    lookups.foresee(keys.indices, Verb.get.query, .protobuf) { keys[$0] }
-  }
+  override func foresee(key: UnsafeRawBufferPointer) { lookups.foresee(key, Verb.get.query, .protobuf) }
+
+  override func foreseen() { lookups.foreseen() }
 
   // MARK: Who may do what
 
@@ -186,7 +188,7 @@ final class SequenceCommands: RESPHandler {
     let start = reply.mark
     if verb == .mget { reply.array(command.count - 1) }
     for index in 1..<command.count {
-      if (index - 1) % Lookups.foreseen == 0 { foresee(command, from: index, query) }
+      if (index - 1) % Lookups.foreseeable == 0 { foresee(command, from: index, query) }
       var outcome = Outcome.answered(isKnown: false)
       if verb == .mget {
         let start = reply.mark
@@ -210,9 +212,10 @@ final class SequenceCommands: RESPHandler {
   }
 
   private func foresee(_ command: borrowing RESPCommand, from first: Int, _ query: SequenceQuery) {
-    var end = first
-    while end < min(first + Lookups.foreseen, command.count), !command[end].isEmpty { end += 1 }
-    lookups.foresee(first..<end, query, .protobuf) { command[$0] }
+    for index in first..<min(first + Lookups.foreseeable, command.count) where !command[index].isEmpty {
+      lookups.foresee(command[index], query, .protobuf)
+    }
+    lookups.foreseen()
   }
 
   private static var tooLarge: LookupError {
