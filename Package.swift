@@ -49,7 +49,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 let modules: [Target] = [
   module("Threads", ["CLinux"]),
   module("Failpoints"),
-  module("Bytes", ["CLinux", "CXXHash", "CZlib"]),
+  module("Bytes", ["CXXHash", "CZlib"]),
   module("InterestModel", ["Bytes"]),
   module("InterestCodec", ["Bytes", "InterestModel", "CSimdJSON"]),
   module("RocksDB", ["CRocksDB"]),

@@ -4,7 +4,7 @@ import Glibc
 public struct ByteBuffer: ~Copyable, @unchecked Sendable {  // it owns its memory, and moves from thread to thread whole
   @usableFromInline var base: UnsafeMutableRawPointer
   @usableFromInline var capacity: Int
-  public private(set) var count = 0
+  @usableFromInline var used = 0
 
   public init(capacity: Int = 256) {
     self.capacity = max(capacity, 16)
@@ -13,13 +13,18 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {  // it owns its memor
 
   deinit { base.deallocate() }
 
+  /// Bytes written so far.
+  @inlinable public var count: Int {
+    @inline(__always) get { used }
+  }
+
   /// The bytes written so far; the pointer is good until the next change.
   public var bytes: UnsafeRawBufferPointer { .init(start: base, count: count) }
 
   /// Memory held, written or not.
   public var capacity_bytes: Int { capacity }
 
-  public mutating func clear() { count = 0 }
+  public mutating func clear() { used = 0 }
 
   /// Gives memory above `limit` bytes back. Only when empty.
   public mutating func shrink(to limit: Int) {
@@ -30,15 +35,15 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {  // it owns its memor
   }
 
   /// Room for `size` more bytes behind those written; `commit` says how many were used.
-  @inline(__always)
+  @inlinable @inline(__always)
   public mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer {
     if count &+ size > capacity { grow(to: count + size) }
     return base + count
   }
 
-  @inline(__always)
+  @inlinable @inline(__always)
   public mutating func commit(_ size: Int) {
-    count &+= size
+    used &+= size
     assert(count <= capacity)
   }
 
@@ -47,7 +52,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {  // it owns its memor
   public mutating func insert(_ size: Int, at offset: Int) -> UnsafeMutableRawPointer {
     _ = reserve(size)
     memmove(base + offset + size, base + offset, count - offset)
-    count += size
+    used += size
     return base + offset
   }
 
@@ -57,12 +62,12 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {  // it owns its memor
   }
 
   /// Forgets what lies behind the first `size` bytes.
-  public mutating func truncate(to size: Int) { count = min(count, size) }
+  public mutating func truncate(to size: Int) { used = min(count, size) }
 
   /// Forgets the first `size` bytes and moves the others down.
   public mutating func removeFirst(_ size: Int) {
     memmove(base, base + size, count - size)
-    count -= size
+    used -= size
   }
 
   public mutating func append(_ byte: UInt8) {

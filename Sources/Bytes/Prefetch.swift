@@ -1,5 +1,14 @@
-internal import CLinux
+internal import CXXHash
 
-/// Has memory brought into the processor's caches that is about to be read, while other work goes on. Nothing is read: an address that
-/// is out of date does no harm.
-public func prefetch(_ start: UnsafeRawPointer, _ count: Int) { interestd_prefetch(start, count) }
+/// Has bytes come from memory all at once, where otherwise each line of them would be waited for when it is read. Does not wait.
+///
+/// - Parameter limit: Only the first so many bytes.
+@inline(__always)
+public func prefetch(_ bytes: UnsafeRawBufferPointer, atMost limit: Int) {
+  guard let start = bytes.baseAddress else { return }
+  var offset = 0
+  while offset < min(bytes.count, limit) {
+    interestd_prefetch(start + offset)
+    offset &+= 64
+  }
+}

@@ -3,10 +3,10 @@ import Glibc
 /// Protobuf's wire format, written straight into a buffer (protobuf.dev/programming-guides/encoding).
 extension ByteBuffer {
   /// A field's number and wire type: 0 is a varint, 2 is bytes behind their length.
-  @inline(__always)
+  @inlinable @inline(__always)
   public mutating func append(tag field: Int, wireType: Int) { append(varint: UInt64(field &<< 3 | wireType)) }
 
-  @inline(__always)
+  @inlinable @inline(__always)
   public mutating func append(varint value: UInt64) {
     let start = reserve(10).assumingMemoryBound(to: UInt8.self)
     var at = start
@@ -41,24 +41,23 @@ extension ByteBuffer {
   /// A packed column of `count` varints; left out where it is empty.
   ///
   /// - Parameter areSmall: Whether they are expected to be below 128, nearly always all of them.
-  @inline(__always)
+  @inlinable @inline(__always)
   public mutating func append(field: Int, count: Int, areSmall: Bool = false, _ value: (Int) -> UInt64) {
     if count == 0 { return }
     append(tag: field, wireType: 2)
     // The length is known afterwards, and takes two bytes mostly: where it does not, the column is moved.
     let start = reserve(10 &* count &+ 16).assumingMemoryBound(to: UInt8.self)
-    if areSmall && count < 128 {
+    if areSmall {
       // All of them as bytes first, which is quicker than to look at each.
+      var first = start
+      writeVarint(UInt64(truncatingIfNeeded: count), &first)
       var seen: UInt64 = 0
       for index in 0..<count {
         let value = value(index)
         seen |= value
-        start[index &+ 1] = UInt8(truncatingIfNeeded: value)
+        first[index] = UInt8(truncatingIfNeeded: value)
       }
-      if seen < 128 {
-        start[0] = UInt8(truncatingIfNeeded: count)
-        return commit(count &+ 1)
-      }
+      if seen < 128 { return commit(first + count - start) }
     }
     let first = start + 2
     var at = first
@@ -67,7 +66,8 @@ extension ByteBuffer {
   }
 
   /// Puts the length before a column of `size` bytes that begins two bytes behind `start`.
-  private mutating func finishColumn(_ start: UnsafeMutablePointer<UInt8>, _ size: Int) {
+  @usableFromInline
+  mutating func finishColumn(_ start: UnsafeMutablePointer<UInt8>, _ size: Int) {
     let lengthSize = varintSize(UInt64(truncatingIfNeeded: size))
     if lengthSize != 2 { memmove(start + lengthSize, start + 2, size) }
     var length = start

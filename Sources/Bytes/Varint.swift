@@ -27,20 +27,42 @@ public func unzigzag(_ value: UInt64) -> Int64 { Int64(bitPattern: value &>> 1) 
 public struct ByteReader {
   public var at: UnsafePointer<UInt8>
   public let end: UnsafePointer<UInt8>
+  /// Memory may be looked at up to here, though what is read ends before.
+  @usableFromInline let memoryEnd: UnsafePointer<UInt8>
   public var failed = false
 
   @inlinable @inline(__always)
   public init(_ start: UnsafePointer<UInt8>, count: Int) {
+    self.init(start, count: count, memoryEnd: start + count)
+  }
+
+  /// A part of a larger piece of memory, whose last bytes are read as quickly as the others. A quick read may pass the end: then
+  /// nothing `isWhole` any more.
+  ///
+  /// - Parameter memoryEnd: Not before the part's end.
+  @inlinable @inline(__always)
+  public init(_ start: UnsafePointer<UInt8>, count: Int, memoryEnd: UnsafePointer<UInt8>) {
     at = start
     end = start + count
+    self.memoryEnd = memoryEnd
   }
 
   @inlinable public var isAtEnd: Bool {
     @inline(__always) get { at >= end }
   }
 
+  /// Whether everything was there, and nothing is left.
+  @inlinable public var isWhole: Bool {
+    @inline(__always) get { at == end && !failed }
+  }
+
   @inlinable public var remaining: Int {
-    @inline(__always) get { end - at }
+    @inline(__always) get { max(end - at, 0) }
+  }
+
+  /// Whether eight bytes can be looked at at once.
+  @inlinable public var hasWord: Bool {
+    @inline(__always) get { memoryEnd - at >= 8 }
   }
 
   /// 0 where there is none, or where it is longer than 64 bits.

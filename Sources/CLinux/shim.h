@@ -1,6 +1,5 @@
-// System calls that glibc 2.36 has no function for, and what compilers have built in.
+// System calls that glibc 2.36 has no function for.
 #pragma once
-#include <stddef.h>
 #include <linux/sched/types.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -15,9 +14,4 @@ static inline long interestd_set_slice(uint64_t slice_ns) {
   attributes.sched_nice = getpriority(PRIO_PROCESS, 0);
   attributes.sched_runtime = slice_ns;
   return syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
-
-/// Has the lines of so many bytes brought into the caches. Nothing is read: any address will do.
-static inline void interestd_prefetch(const void *start, size_t count) {
-  for (size_t offset = 0; offset < count; offset += 64) __builtin_prefetch((const char *)start + offset);
 }

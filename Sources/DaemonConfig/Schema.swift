@@ -201,6 +201,9 @@ enum Schema {
         "Whether a lookup of a user of another instance is answered with its address (307) instead of being forwarded to it."
       ),
       Key(
+        "http.threads", \.http.threads, .integer(1...256),
+        "Threads that serve connections; a connection stays with the one that accepted it."),
+      Key(
         "http.maximum_connections", \.http.maximumConnections, .integer(1...1_000_000),
         "Connections at a time; further ones wait to be accepted."),
       Key(

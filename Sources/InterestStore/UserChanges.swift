@@ -77,7 +77,9 @@ final class UserChanges: @unchecked Sendable {  // the pointer never changes, an
   }
 
   /// Has what `holds` looks at for the user's proofs brought near.
-  func foresee(_ user: UnsafeRawBufferPointer) { prefetch(slots + Self.slot(of: user), 1) }
+  func foresee(_ user: UnsafeRawBufferPointer) {
+    prefetch(UnsafeRawBufferPointer(start: slots + Self.slot(of: user), count: 1), atMost: 1)
+  }
 
   /// Whether no buffer has got the user since.
   @inline(__always)

@@ -89,7 +89,7 @@ public struct UserLookup: ~Copyable {
   ) -> Result<Bool, SequenceError> {
     if let state {
       do throws(SequenceError) {
-        try reader.read(state, query, of: groups, into: &sequence)
+        try reader.read(state, query, of: groups, asColumns: form == .protobuf, into: &sequence)
       } catch { return .failure(error) }
     } else {
       sequence.clear()

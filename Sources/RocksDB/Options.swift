@@ -51,6 +51,11 @@ public final class Options: @unchecked Sendable {
     rocksdb_block_based_options_set_filter_policy(table, policy)
     rocksdb_block_based_options_set_block_size(table, settings.block_bytes)
     rocksdb_block_based_options_set_block_restart_interval(table, Int32(clamping: settings.restartInterval))
+    if settings.hashesBlocks {
+      let hashed = Int32(rocksdb_block_based_table_data_block_index_type_binary_search_and_hash)
+      rocksdb_block_based_options_set_data_block_index_type(table, hashed)
+      rocksdb_block_based_options_set_data_block_hash_ratio(table, settings.keysPerHashByte)
+    }
     rocksdb_block_based_options_set_format_version(table, 5)
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, settings.cachesIndices ? 1 : 0)
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, settings.cachesIndices ? 1 : 0)

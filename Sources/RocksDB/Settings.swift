@@ -27,9 +27,13 @@ public struct Settings: Sendable, Equatable {
 
   /// Uncompressed.
   public var block_bytes = 16 << 10
-  /// Keys between those that are whole and found by halving: the others are stepped through, each some cache line away, as values
-  /// lie between.
-  public var restartInterval = 4
+  /// Keys between those that are whole and found directly: the others are stepped through, each some cache line away, as values lie
+  /// between.
+  public var restartInterval = 1
+  /// Blocks have a hash index, by which a key is found without halving: each step of that is a cache line from memory.
+  public var hashesBlocks = true
+  /// A key whose byte of the hash index is another key's as well is found by halving: at 0.75, RocksDB's default, half of them.
+  public var keysPerHashByte = 0.25
   public var bloomBitsPerKey = 10.0
   /// Indices and filters count against the cache's capacity; off, they stay in memory beside it.
   public var cachesIndices = true

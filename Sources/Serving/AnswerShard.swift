@@ -76,7 +76,7 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
     let slot = Int(truncatingIfNeeded: hash) & hintedMask.load(ordering: .relaxed)
     // Within the table, or within a former one.
     let address = hintedSlots.load(ordering: .relaxed) &+ UInt(slot &* Self.slotSize)
-    if let place = UnsafeRawPointer(bitPattern: address) { prefetch(place, 1) }
+    prefetch(UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: 1), atMost: 1)
   }
 
   /// Brings an answer near, if it is where it probably is. Then `find` does not wait for it.
@@ -85,7 +85,8 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
       let slot = slots[Int(truncatingIfNeeded: hash) & mask]
       guard let entry = slot.entry, slot.tag == Self.tag(hash) else { return }
       // How long it is cannot be asked for without waiting: most are about as long as the mean.
-      prefetch(entry, min(figures.bytes / max(figures.answers, 1), Self.foreseen_bytes))
+      let mean_bytes = figures.bytes / max(figures.answers, 1)
+      prefetch(UnsafeRawBufferPointer(start: entry, count: mean_bytes), atMost: Self.foreseen_bytes)
     }
   }
 

@@ -34,7 +34,8 @@ struct Endpoint: Sendable {
         handler: LookupHandler(service, metrics, redirects: redirects, metricsRight: metricsRight),
         authorizer: security.authorizer)
     }
-    server = try NetworkServer(name: "http", limits: configuration.networkLimits, listeners: [listener])
+    server = try NetworkServer(
+      name: "http", loops: configuration.http.threads, limits: configuration.networkLimits, listeners: [listener])
     self.service = service
     self.security = security
     isSecure = security.tls(of: "http") != nil
@@ -58,7 +59,8 @@ struct Endpoint: Sendable {
   ) throws -> GRPCEndpoint? {
     if configuration.grpc.listen.isEmpty { return nil }
     let endpoint = try GRPCEndpoint(
-      listen: configuration.grpc.listen, limits: configuration.grpcLimits, service, security)
+      listen: configuration.grpc.listen, loops: configuration.grpc.threads, limits: configuration.grpcLimits, service,
+      security)
     metrics.setGRPC(endpoint)
     return endpoint
   }
@@ -77,7 +79,8 @@ struct Endpoint: Sendable {
     var limits = configuration.respLimits
     limits.input_bytes = RESPLimits().request_bytes + 64 * 1024
     limits.pipelined_bytes = 8 << 20
-    let server = try NetworkServer(name: "resp", limits: limits, listeners: [listener])
+    let server = try NetworkServer(
+      name: "resp", loops: configuration.resp.threads, limits: limits, listeners: [listener])
     facts.set(port: server.addresses[0].port) { server.counters.values }
     metrics.setRESP(facts)
     return server

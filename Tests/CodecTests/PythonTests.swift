@@ -82,17 +82,20 @@ struct PythonTests {
     var folder = StateFolder(rules: rules)
     var reader = SequenceReader(configuration: configuration, rules: rules)
     var sequence = GroupSequence()
+    var columns = GroupSequence()
     var json = ByteBuffer()
     var protobuf = ByteBuffer()
     var message = ByteBuffer()
     for size in [0, 1, 2, 3, 10, 100, 1000, 5000] {
       for groups in [2, 40, 300] where size > 0 || groups == 2 {
         sequence.clear()
+        columns.clear()
         var run = maker.behaviors(size, groups: groups, span_days: 50)
         if size > 0 {
           try run.withUnsafeMutableBufferPointer { run in
-            try reader.read(
-              folder.state(of: try #require(run.baseAddress), run.count), .everything, into: &sequence)
+            let state = folder.state(of: try #require(run.baseAddress), run.count)
+            try reader.read(state, .everything, into: &sequence)
+            try reader.read(state, .everything, asColumns: true, into: &columns)
           }
         }
         let clusterMap = "0123456789abcdef0123456789abcdef"
@@ -102,7 +105,7 @@ struct PythonTests {
           SequenceJSONWriter(configuration: configuration).write(
             user: user, generation: 1, clusterMap: clusterMap, sequence, into: &json)
           SequenceProtobufWriter(configuration: configuration).write(
-            user: user, generation: 1, clusterMap: clusterMap, sequence, SequenceQuery.everything, into: &message)
+            user: user, generation: 1, clusterMap: clusterMap, columns, SequenceQuery.everything, into: &message)
         }
         json.append("\n")
         protobuf.append(varint: UInt64(message.count))

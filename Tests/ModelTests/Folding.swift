@@ -42,4 +42,14 @@ final class Folding {
     try reader.read(UnsafeRawBufferPointer(copy), query, into: &sequence)
     return sequence
   }
+
+  /// As `sequence`, with behaviors as columns.
+  func columns(_ state: StateBytes, _ query: SequenceQuery = .everything) throws(SequenceError) -> GroupSequence {
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: state.count, alignment: 1)
+    defer { copy.deallocate() }
+    copy.copyBytes(from: state)
+    var sequence = GroupSequence()
+    try reader.read(UnsafeRawBufferPointer(copy), query, asColumns: true, into: &sequence)
+    return sequence
+  }
 }

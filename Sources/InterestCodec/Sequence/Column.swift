@@ -17,6 +17,9 @@ struct Column<Element: BitwiseCopyable>: ~Copyable {
   /// Where they begin, to be changed in place; good until the next change of their number.
   var first: UnsafeMutablePointer<Element> { base }
 
+  /// Only where there is one.
+  var last: Element { base[count &- 1] }
+
   mutating func clear() { count = 0 }
 
   mutating func truncate(to size: Int) { count = min(count, size) }

@@ -23,6 +23,8 @@ public struct GroupSequence: ~Copyable, @unchecked Sendable {  // it owns its me
   var groupColumn = Column<Group>(capacity: 128)
   var windowColumn = Column<UInt64>(capacity: 512)
   var behaviorColumn = Column<Behavior>(capacity: 1024)
+  /// The behaviors instead, where they were asked for as columns.
+  var behaviorBytes = BehaviorColumns()
   var splitColumn = Column<Int>(capacity: 128)
 
   public init() { splitColumn.append(0) }
@@ -32,7 +34,7 @@ public struct GroupSequence: ~Copyable, @unchecked Sendable {  // it owns its me
   /// Events per window, `[groups, windows]` row-major, in the order of `StateConfiguration.windows_days`; empty where they were not asked
   /// for.
   public var windows: ContiguousArray<UInt64> { ContiguousArray(windowColumn.elements) }
-  /// Behaviors of all groups, newest first within each.
+  /// Behaviors of all groups, newest first within each; empty where they were read as columns.
   public var behaviors: ContiguousArray<Behavior> { ContiguousArray(behaviorColumn.elements) }
   /// Where each group's behaviors begin, and the end: `[groups + 1]`.
   public var rowSplits: ContiguousArray<Int> { ContiguousArray(splitColumn.elements) }
@@ -41,6 +43,7 @@ public struct GroupSequence: ~Copyable, @unchecked Sendable {  // it owns its me
     groupColumn.clear()
     windowColumn.clear()
     behaviorColumn.clear()
+    behaviorBytes.clear()
     splitColumn.clear()
     splitColumn.append(0)
   }

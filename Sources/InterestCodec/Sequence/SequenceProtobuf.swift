@@ -8,7 +8,9 @@ public struct SequenceProtobufWriter: Sendable {
 
   public init(configuration: StateConfiguration) { windows_days = configuration.windows_days }
 
-  /// - Parameter query: What `sequence` was read by: its fields are the columns that are written.
+  /// - Parameters:
+  ///   - sequence: Read `asColumns`.
+  ///   - query: What it was read by: its fields are the columns that are written.
   public func write(
     user: UnsafeRawBufferPointer, generation: UInt32, clusterMap: String, _ sequence: borrowing GroupSequence,
     _ query: SequenceQuery, into output: inout ByteBuffer
@@ -26,7 +28,15 @@ public struct SequenceProtobufWriter: Sendable {
     guard query.hasBehaviors else { return }
     let splits = sequence.splitColumn.elements
     output.append(field: 40, count: splits.count, areSmall: true) { UInt64(truncatingIfNeeded: splits[$0]) }
-    writeBehaviors(sequence.behaviorColumn.elements, query.fields, into: &output)
+    func append(_ field: Int, _ asked: SequenceFields, _ column: borrowing ByteBuffer) {
+      if query.fields.contains(asked) { output.append(field: field, bytes: column.bytes) }
+    }
+    append(41, .behaviorTime, sequence.behaviorBytes.times)
+    append(42, .behaviorShop, sequence.behaviorBytes.shops)
+    append(43, .behaviorType, sequence.behaviorBytes.types)
+    append(44, .behaviorDwell, sequence.behaviorBytes.dwells)
+    append(45, .behaviorSpend, sequence.behaviorBytes.spends)
+    append(46, .behaviorItem, sequence.behaviorBytes.items)
   }
 
   private func writeStatistics(
@@ -54,23 +64,5 @@ public struct SequenceProtobufWriter: Sendable {
       output.append(field: 21, count: count) { UInt64(bitPattern: groups[$0].first_ms) }
       output.append(field: 22, count: count) { UInt64(bitPattern: groups[$0].last_ms) }
     }
-  }
-
-  private func writeBehaviors(
-    _ behaviors: UnsafeBufferPointer<Behavior>, _ fields: SequenceFields, into output: inout ByteBuffer
-  ) {
-    let count = behaviors.count
-    if fields.contains(.behaviorTime) {
-      output.append(field: 41, count: count) { UInt64(bitPattern: behaviors[$0].time_ms) }
-    }
-    if fields.contains(.behaviorShop) { output.append(field: 42, count: count) { behaviors[$0].shop } }
-    if fields.contains(.behaviorType) {
-      output.append(field: 43, count: count, areSmall: true) { UInt64(behaviors[$0].type) }
-    }
-    if fields.contains(.behaviorDwell) { output.append(field: 44, count: count) { UInt64(behaviors[$0].dwell_ms) } }
-    if fields.contains(.behaviorSpend) {
-      output.append(field: 45, count: count) { zigzag(behaviors[$0].spend_micros) }
-    }
-    if fields.contains(.behaviorItem) { output.append(field: 46, count: count, areSmall: true) { behaviors[$0].item } }
   }
 }

@@ -6,27 +6,15 @@ public struct SequenceReader: ~Copyable {
   private struct Candidate: BitwiseCopyable {
     /// Events, where they rank.
     var rank: UInt64 = 0
-    /// `last_ms` in the upper 42 bits, then the place among the user's groups, which ascend: one number to compare.
-    var key: UInt64
+    var last_ms: Int64
     var group: UInt32
     var blockStart: UInt32
     var blockSize: UInt32
 
-    private static var placeBits: UInt64 { 22 }
-
-    init(_ cursor: borrowing StateCursor, place: Int, base: UnsafeRawPointer) {
-      // Where there are more places than fit, the group decides.
-      let place = min(UInt64(truncatingIfNeeded: place), 1 &<< Self.placeBits &- 1)
-      key = UInt64(bitPattern: cursor.last_ms) &<< Self.placeBits | place
-      group = cursor.group
-      blockStart = UInt32(truncatingIfNeeded: cursor.block.baseAddress.unsafelyUnwrapped - base)
-      blockSize = UInt32(truncatingIfNeeded: cursor.block.count)
-    }
-
-    var last_ms: Int64 { Int64(bitPattern: key &>> Self.placeBits) }
-
     @inline(__always)
-    static func isNewer(_ a: Candidate, _ b: Candidate) -> Bool { a.key != b.key ? a.key > b.key : a.group > b.group }
+    static func isNewer(_ a: Candidate, _ b: Candidate) -> Bool {
+      a.last_ms != b.last_ms ? a.last_ms > b.last_ms : a.group > b.group
+    }
 
     @inline(__always)
     static func isLarger(_ a: Candidate, _ b: Candidate) -> Bool { a.rank != b.rank ? a.rank > b.rank : isNewer(a, b) }
@@ -35,14 +23,18 @@ public struct SequenceReader: ~Copyable {
   private let configuration: StateConfiguration
   private let rules: FoldRules
   private var candidates = Column<Candidate>(capacity: 256)
+  /// The candidates' indices, in the order of the answer.
+  private var places = Column<UInt64>(capacity: 128)
   private let windowCount: Int
   /// When each window begins, for the query at hand.
   private let windowStarts_ms: UnsafeMutablePointer<Int64>
   private let statistics = UnsafeMutablePointer<Statistics>.allocate(capacity: 1)
+  private let scratch: GroupScratch
 
   public init(configuration: StateConfiguration, rules: FoldRules) {
     self.configuration = configuration
     self.rules = rules
+    scratch = GroupScratch(kept: rules.keptBehaviors)
     windowCount = configuration.windows_days.count
     windowStarts_ms = .allocate(capacity: windowCount)
     statistics.initialize(to: Statistics())
@@ -55,102 +47,182 @@ public struct SequenceReader: ~Copyable {
 
   /// Replaces what is in `sequence`.
   ///
-  /// - Parameter groups: Only these are looked at, ascending, each once; nil: all.
+  /// - Parameters:
+  ///   - groups: Only these are looked at, ascending, each once; nil: all.
+  ///   - asColumns: Behaviors are for `SequenceProtobufWriter`, which takes them as bytes of columns.
   public mutating func read(
     _ state: UnsafeRawBufferPointer, _ query: SequenceQuery, of groups: UnsafeBufferPointer<UInt32>? = nil,
-    into sequence: inout GroupSequence
+    asColumns: Bool = false, into sequence: inout GroupSequence
   ) throws(SequenceError) {
+    // Its groups are read in an order that no processor foresees. Of thousands most are not read at all.
+    prefetch(state, atMost: 4096)
     sequence.clear()
     let newest_ms = try select(state, query, of: groups)
     let newestDay = newest_ms / StateConfiguration.day_ms
-    let hasWindows = query.fields.contains(.windows)
     let day = query.asOf_ms.map { $0 / StateConfiguration.day_ms } ?? newestDay
     if day < newestDay { throw .asOfTooEarly(newest_ms: newest_ms) }
     for window in 0..<windowCount {
       windowStarts_ms[window] = (day &- Int64(configuration.windows_days[window]) &+ 1) &* StateConfiguration.day_ms
     }
-    let statistics = statistics
+    let base = state.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self)
     let behaviors = query.hasBehaviors ? query.behaviors ?? .max : 0
-    for candidate in candidates.elements {
-      let block = UnsafeRawBufferPointer(
-        start: state.baseAddress.unsafelyUnwrapped + Int(candidate.blockStart), count: Int(candidate.blockSize))
-      // Read where they stay, as far as they are wanted.
-      let kept = sequence.behaviorColumn.reserve(rules.keptBehaviors)
-      guard
-        let read = GroupBlock.read(
-          block, group: candidate.group, last_ms: candidate.last_ms, rules, into: kept, statistics)
-      else { throw .damaged }
-      let group = sequence.groupColumn.reserve(1)
-      if read.hasStatistics {
-        group.initialize(to: GroupSequence.Group(candidate.group, statistics.pointee))
-        if hasWindows {
-          for length in configuration.windows_days {
-            sequence.windowColumn.append(statistics.pointee.events(inLast: length, daysUpTo: day))
-          }
-        }
+    for place in places.elements {
+      let candidate = candidates.elements[Int(truncatingIfNeeded: place)]
+      let block = ByteReader(
+        base + Int(candidate.blockStart), count: Int(candidate.blockSize), memoryEnd: base + state.count)
+      let count: Int
+      if asColumns {
+        count = try pass(block, candidate, take: behaviors, query.fields, day: day, into: &sequence)
       } else {
-        group.initialize(to: GroupSequence.Group(candidate.group, kept, read.count, rules))
-        if hasWindows { countWindows(kept, read.count, into: &sequence) }
+        count = try read(block, candidate, query.fields, day: day, into: &sequence)
+        sequence.behaviorColumn.commit(min(count, behaviors))
       }
-      sequence.groupColumn.commit(1)
-      sequence.behaviorColumn.commit(min(read.count, behaviors))
-      sequence.splitColumn.append(sequence.behaviorColumn.count)
+      sequence.splitColumn.append(sequence.splitColumn.last &+ min(count, behaviors))
     }
   }
 
-  /// Of a group of which every behavior is kept.
+  /// Reads a group's behaviors where they stay, behind those of the groups before, and returns their number.
+  @inline(__always)
+  private mutating func read(
+    _ block: ByteReader, _ candidate: Candidate, _ fields: SequenceFields, day: Int64,
+    into sequence: inout GroupSequence
+  ) throws(SequenceError) -> Int {
+    let statistics = statistics
+    let kept = sequence.behaviorColumn.reserve(rules.keptBehaviors)
+    guard
+      let read = GroupBlock.read(
+        block, group: candidate.group, last_ms: candidate.last_ms, rules, into: kept, statistics)
+    else { throw .damaged }
+    if read.hasStatistics {
+      append(candidate.group, statistics, fields, day: day, to: &sequence)
+    } else {
+      var tally = KeptTally()
+      for index in 0..<read.count {
+        scratch.times_ms[index] = kept[index].time_ms
+        tally.add(kept[index], category: rules.category(of: kept[index].type))
+      }
+      append(candidate.group, tally, read.count, fields, to: &sequence)
+    }
+    return read.count
+  }
+
+  /// Passes a group's behaviors on as bytes, and returns their number.
+  @inline(__always)
+  private mutating func pass(
+    _ block: ByteReader, _ candidate: Candidate, take: Int, _ fields: SequenceFields, day: Int64,
+    into sequence: inout GroupSequence
+  ) throws(SequenceError) -> Int {
+    let statistics = statistics
+    var tally = KeptTally()
+    guard
+      let read = GroupBlock.pass(
+        block, last_ms: candidate.last_ms, rules, take: take, to: &sequence.behaviorBytes, scratch, statistics, &tally)
+    else { throw .damaged }
+    if read.hasStatistics {
+      append(candidate.group, statistics, fields, day: day, to: &sequence)
+    } else {
+      append(candidate.group, tally, read.count, fields, to: &sequence)
+    }
+    return read.count
+  }
+
+  /// A group of which not every behavior is kept.
+  private func append(
+    _ group: UInt32, _ statistics: UnsafePointer<Statistics>, _ fields: SequenceFields, day: Int64,
+    to sequence: inout GroupSequence
+  ) {
+    sequence.groupColumn.append(GroupSequence.Group(group, statistics.pointee))
+    if !fields.contains(.windows) { return }
+    for length in configuration.windows_days {
+      sequence.windowColumn.append(statistics.pointee.events(inLast: length, daysUpTo: day))
+    }
+  }
+
+  /// A group of which every behavior is kept; their times are in `scratch`.
+  @inline(__always)
+  private func append(
+    _ group: UInt32, _ tally: KeptTally, _ count: Int, _ fields: SequenceFields, to sequence: inout GroupSequence
+  ) {
+    let times_ms = UnsafePointer(scratch.times_ms)
+    sequence.groupColumn.append(
+      GroupSequence.Group(group, tally, count, first_ms: times_ms[count &- 1], last_ms: times_ms[0]))
+    if fields.contains(.windows) { countWindows(times_ms, count, into: &sequence) }
+  }
+
   @inline(__always)
   private func countWindows(
-    _ kept: UnsafePointer<Behavior>, _ count: Int, into sequence: inout GroupSequence
+    _ times_ms: UnsafePointer<Int64>, _ count: Int, into sequence: inout GroupSequence
   ) {
     let counts = sequence.windowColumn.reserve(windowCount)
     for window in 0..<windowCount {
       let start_ms = windowStarts_ms[window]
       var events = 0
-      while events < count && kept[events].time_ms >= start_ms { events &+= 1 }
+      while events < count && times_ms[events] >= start_ms { events &+= 1 }
       counts[window] = UInt64(truncatingIfNeeded: events)
     }
     sequence.windowColumn.commit(windowCount)
   }
 
-  /// Leaves the groups to return in `candidates`, ascending by (last_ms, group). Returns the time of the user's newest event.
+  /// Leaves the groups to return in `places`, ascending by (last_ms, group). Returns the time of the user's newest event.
   private mutating func select(
     _ state: UnsafeRawBufferPointer, _ query: SequenceQuery, of groups: UnsafeBufferPointer<UInt32>?
   ) throws(SequenceError) -> Int64 {
     candidates.clear()
     guard var cursor = StateCursor(state), let base = state.baseAddress else { throw .damaged }
     let limit = query.groups ?? .max
-    // Of thousands of groups few are returned: the others are dropped when twice as many have gathered, and what lies below all that are
-    // left is not taken any more.
+    // Of thousands of groups few are returned: the others are dropped when twice as many have gathered, and what is older than all that
+    // are left is not taken any more.
     let gathered = limit > 1 << 20 ? Int.max : max(2 * limit, 256)
-    var least: UInt64 = 0
+    var oldest = Int64.min
     var wanted = 0
-    var place = 0
+    var isEmpty = true
     while cursor.next() {
-      place &+= 1
+      isEmpty = false
       if let groups {
         while wanted < groups.count && groups[wanted] < cursor.group { wanted &+= 1 }
         guard wanted < groups.count && groups[wanted] == cursor.group else { continue }
       }
-      var candidate = Candidate(cursor, place: place, base: base)
+      var candidate = Candidate(
+        last_ms: cursor.last_ms, group: cursor.group,
+        blockStart: UInt32(truncatingIfNeeded: cursor.block.baseAddress.unsafelyUnwrapped - base),
+        blockSize: UInt32(truncatingIfNeeded: cursor.block.count))
       if query.order == .frequency {
         guard let events = GroupBlock.events(of: cursor.block, last_ms: cursor.last_ms, statistics) else {
           throw .damaged
         }
         candidate.rank = events
-      } else if candidate.key < least {
+      } else if candidate.last_ms < oldest {
         continue
       }
       candidates.append(candidate)
       if candidates.count == gathered {
         cut(to: limit, query.order)
-        if query.order == .recency { least = candidates.elements.lazy.map(\.key).min() ?? 0 }
+        if query.order == .recency { oldest = candidates.elements.lazy.map(\.last_ms).min() ?? .min }
       }
     }
-    if cursor.isDamaged || place == 0 { throw .damaged }
+    if cursor.isDamaged || isEmpty { throw .damaged }
     cut(to: limit, query.order)
-    introsort(candidates.first, candidates.count) { Candidate.isNewer($1, $0) }
+    arrange()
     return cursor.newest_ms
+  }
+
+  private mutating func arrange() {
+    places.clear()
+    let count = candidates.count
+    // The time in the upper 42 bits, the index (the candidates ascend by group) in the lower: one number to compare and to move.
+    let indexBits: UInt64 = 22
+    if count >> indexBits > 0 {
+      introsort(candidates.first, count) { Candidate.isNewer($1, $0) }
+      for index in 0..<count { places.append(UInt64(truncatingIfNeeded: index)) }
+      return
+    }
+    let candidates = candidates.elements
+    for index in 0..<count {
+      places.append(UInt64(bitPattern: candidates[index].last_ms) &<< indexBits | UInt64(truncatingIfNeeded: index))
+    }
+    let keys = places.first
+    introsort(keys, count) { $0 < $1 }
+    for index in 0..<count { keys[index] &= 1 &<< indexBits &- 1 }
   }
 
   /// Leaves the first `limit` of the order.
@@ -161,6 +233,7 @@ public struct SequenceReader: ~Copyable {
     case .frequency: selectFirst(limit, of: candidates.first, candidates.count, Candidate.isLarger)
     }
     candidates.truncate(to: limit)
+    introsort(candidates.first, limit) { $0.group < $1.group }
   }
 }
 
@@ -182,27 +255,20 @@ extension GroupSequence.Group {
     last_ms = statistics.last_ms
   }
 
-  /// Of a group of which every behavior is kept, newest first: what `Statistics.add` counts, of too few to saturate.
   @inline(__always)
-  fileprivate init(_ group: UInt32, _ kept: UnsafePointer<Behavior>, _ count: Int, _ rules: FoldRules) {
+  fileprivate init(_ group: UInt32, _ tally: KeptTally, _ count: Int, first_ms: Int64, last_ms: Int64) {
     self.group = group
     events = UInt64(truncatingIfNeeded: count)
-    // Sixteen bits for each category.
-    var counts: UInt64 = 0
-    for index in 0..<count {
-      counts &+= 1 &<< (UInt64(rules.category(of: kept[index].type) & 3) &* 16)
-      let dwell_ms = kept[index].dwell_ms
-      dwellSum_ms &+= UInt64(dwell_ms)
-      dwellMaximum_ms = max(dwellMaximum_ms, dwell_ms)
-      dwellCount &+= dwell_ms == 0 ? 0 : 1
-      spendSum_micros &+= kept[index].spend_micros
-      spendCount &+= kept[index].spend_micros == 0 ? 0 : 1
-    }
-    strong = counts & 0xffff
-    weak = counts &>> 16 & 0xffff
-    negative = counts &>> 32 & 0xffff
-    payment = counts &>> 48
-    first_ms = kept[count &- 1].time_ms
-    last_ms = kept[0].time_ms
+    strong = tally.counts & 0xffff
+    weak = tally.counts &>> 16 & 0xffff
+    negative = tally.counts &>> 32 & 0xffff
+    payment = tally.counts &>> 48
+    dwellSum_ms = tally.dwellSum_ms
+    dwellMaximum_ms = UInt32(truncatingIfNeeded: tally.dwellMaximum_ms)
+    dwellCount = tally.dwellCount
+    spendSum_micros = tally.spendSum_micros
+    spendCount = tally.spendCount
+    self.first_ms = first_ms
+    self.last_ms = last_ms
   }
 }

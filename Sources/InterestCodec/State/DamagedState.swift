@@ -72,7 +72,7 @@ extension StateFolder {
     var groups: [CheckedGroup] = []
     while cursor.next() {
       let read = GroupBlock.read(
-        cursor.block, group: cursor.group, last_ms: cursor.last_ms, rules, into: kept, statistics)
+        cursor.blockReader, group: cursor.group, last_ms: cursor.last_ms, rules, into: kept, statistics)
       groups.append(
         CheckedGroup(group: cursor.group, last_ms: cursor.last_ms, block: cursor.block, isReadable: read != nil))
     }

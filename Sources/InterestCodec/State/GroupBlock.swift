@@ -40,16 +40,16 @@ enum GroupBlock {
   /// Reads a whole block into memory for `rules.keptBehaviors` behaviors and one statistics. Nil where the bytes are not a block.
   @inline(__always)
   static func read(
-    _ bytes: UnsafeRawBufferPointer, group: UInt32, last_ms: Int64, _ rules: FoldRules,
+    _ block: ByteReader, group: UInt32, last_ms: Int64, _ rules: FoldRules,
     into kept: UnsafeMutablePointer<Behavior>, _ statistics: UnsafeMutablePointer<Statistics>
   ) -> (count: Int, hasStatistics: Bool)? {
-    var reader = ByteReader(bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), count: bytes.count)
+    var reader = block
     let header = reader.quickVarint()
     if header == 2 { return readOne(&reader, group: group, last_ms: last_ms, rules, into: kept) ? (1, false) : nil }
     guard header &>> 1 <= UInt64(rules.keptBehaviors), header &>> 1 > 0 else { return nil }
     let count = Int(truncatingIfNeeded: header &>> 1)
-    if header & 1 != 0 && !read(&reader, last_ms: last_ms, statistics) { return nil }
-    guard readColumns(&reader, group: group, last_ms: last_ms, rules, count: count, into: kept), reader.isAtEnd else {
+    if header & 1 != 0 && !readStatistics(&reader, last_ms: last_ms, statistics) { return nil }
+    guard readColumns(&reader, group: group, last_ms: last_ms, rules, count: count, into: kept), reader.isWhole else {
       return nil
     }
     return (count, header & 1 != 0)
@@ -74,7 +74,7 @@ enum GroupBlock {
     behavior.dwell_ms = UInt32(truncatingIfNeeded: dwell)
     kept.initialize(to: behavior)
     return typeAndFlags &>> 11 == 0 && rules.category(of: behavior.type) != FoldRules.unknown
-      && dwell <= UInt64(UInt32.max) && Behavior.times_ms.contains(last_ms) && !reader.failed && reader.isAtEnd
+      && dwell <= UInt64(UInt32.max) && Behavior.times_ms.contains(last_ms) && reader.isWhole
   }
 
   /// How many behaviors a block counts, without reading its columns.
@@ -85,7 +85,7 @@ enum GroupBlock {
     var reader = ByteReader(start.assumingMemoryBound(to: UInt8.self), count: bytes.count)
     let header = reader.varint()
     if header & 1 == 0 { return reader.failed ? nil : header &>> 1 }
-    return read(&reader, last_ms: last_ms, statistics) ? statistics.pointee.events : nil
+    return readStatistics(&reader, last_ms: last_ms, statistics) ? statistics.pointee.events : nil
   }
 
   @inline(__always)
@@ -133,7 +133,7 @@ enum GroupBlock {
   /// The next value of a column that has one where `isThere`, and 0 where not.
   @inline(__always)
   private static func value(_ reader: inout ByteReader, if isThere: Bool) -> UInt64 {
-    if reader.remaining >= 8 { return reader.quickVarint(if: isThere) }
+    if reader.hasWord { return reader.quickVarint(if: isThere) }
     return isThere ? reader.varint() : 0
   }
 
@@ -153,7 +153,7 @@ enum GroupBlock {
     }
   }
 
-  private static func read(
+  static func readStatistics(
     _ reader: inout ByteReader, last_ms: Int64, _ statistics: UnsafeMutablePointer<Statistics>
   ) -> Bool {
     statistics.pointee.reset()

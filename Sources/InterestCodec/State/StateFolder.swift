@@ -125,7 +125,7 @@ public struct StateFolder: ~Copyable {
       }
       guard
         let read = GroupBlock.read(
-          cursors[index].block, group: group, last_ms: cursors[index].last_ms, rules, into: behaviors + count,
+          cursors[index].blockReader, group: group, last_ms: cursors[index].last_ms, rules, into: behaviors + count,
           partStatistics + partCount)
       else { return false }
       parts[partCount] = Part(from: count, count: read.count, hasStatistics: read.hasStatistics)

@@ -53,18 +53,27 @@ struct StateCursor {
     let size = reader.varint()
     let entries = reader.bytes(size)
     guard !reader.failed, let first = entries.baseAddress, entries.count > 0 else { return nil }
-    directory = ByteReader(first.assumingMemoryBound(to: UInt8.self), count: entries.count)
+    directory = ByteReader(first.assumingMemoryBound(to: UInt8.self), count: entries.count, memoryEnd: reader.end)
     blocks = reader
     newest_ms = Int64(truncatingIfNeeded: directory.varint())
     block = .init(start: first, count: 0)
     guard !directory.failed, Behavior.times_ms.contains(newest_ms) else { return nil }
   }
 
+  /// Of `block`, which has more of the state behind it.
+  var blockReader: ByteReader {
+    @inline(__always) get {
+      ByteReader(
+        block.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), count: block.count,
+        memoryEnd: blocks.end)
+    }
+  }
+
   /// Steps to the next group. False at the end, or where the bytes are damaged.
   @inline(__always)
   mutating func next() -> Bool {
     if directory.isAtEnd {
-      isDamaged = directory.failed || !blocks.isAtEnd
+      isDamaged = !directory.isWhole || !blocks.isWhole
       return false
     }
     let step = directory.quickVarint()

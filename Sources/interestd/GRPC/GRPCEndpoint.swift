@@ -10,7 +10,7 @@ struct GRPCEndpoint: Sendable {
   let counters: GRPCCounters
 
   /// - Parameter limits: Of connections; gRPC has its own deadlines.
-  init(listen: String, limits: NetworkLimits, _ service: LookupService, _ security: Security) throws {
+  init(listen: String, loops: Int, limits: NetworkLimits, _ service: LookupService, _ security: Security) throws {
     let counters = GRPCCounters(
       methods: InterestService.methods + HealthService.methods + ReflectionService.methods)
     guard let set = Data(base64Encoded: "\(Descriptors.set)"), let descriptors = FileDescriptors(set: Array(set)) else {
@@ -26,7 +26,7 @@ struct GRPCEndpoint: Sendable {
           HealthService(services: descriptors.services) { service.missing == nil }, ReflectionService(descriptors),
         ], counters: counters, authorizer: security.authorizer)
     }
-    server = try NetworkServer(name: "grpc", limits: limits, listeners: [listener])
+    server = try NetworkServer(name: "grpc", loops: loops, limits: limits, listeners: [listener])
     self.counters = counters
   }
 

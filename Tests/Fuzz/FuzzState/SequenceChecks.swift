@@ -53,12 +53,21 @@ final class SequenceChecks {
 
   private func read(_ state: [UInt8], _ query: SequenceQuery) -> SequenceError? {
     withCopy(state) { state in
-      do throws(SequenceError) {
-        try reader.read(state, query, into: &sequence)
-        return nil
-      } catch {
-        return error
-      }
+      let asColumns = read(state, query, asColumns: true)
+      let groups = sequence.groups.count
+      let error = read(state, query, asColumns: false)
+      require(asColumns == error, "as columns it reads \(String(describing: asColumns))")
+      require(error != nil || groups == sequence.groups.count, "as columns it has \(groups) groups")
+      return error
+    }
+  }
+
+  private func read(_ state: UnsafeRawBufferPointer, _ query: SequenceQuery, asColumns: Bool) -> SequenceError? {
+    do throws(SequenceError) {
+      try reader.read(state, query, asColumns: asColumns, into: &sequence)
+      return nil
+    } catch {
+      return error
     }
   }
 
