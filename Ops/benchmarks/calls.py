@@ -7,7 +7,6 @@ import struct
 from crashtest.processes import Failure
 
 from .loads import CALL, grpc_body
-from .resp import command
 
 HEADER_BYTES = 9
 DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
@@ -26,7 +25,8 @@ class RESPCalls:
 
     def ask(self, user, due_s):
         self.due.append(due_s)
-        return command(b"GET", b"%012d" % user)
+        # What `resp.command` makes, at a quarter of the time: the client runs on the server's processors.
+        return b"*2\r\n$3\r\nGET\r\n$12\r\n%012d\r\n" % user
 
     def take(self, data):
         answered, at = [], 0

@@ -103,7 +103,7 @@ class OpenLoop:
 
     def _take(self, sockets, wait_s):
         for connection in select.select(list(sockets), [], [], wait_s)[0]:
-            data = connection.recv(1 << 18)
+            data = connection.recv(1 << 16)
             now_s = time.monotonic()
             if not data:
                 raise Failure("the server closed a connection")

@@ -131,10 +131,11 @@ struct BufferSorter: ~Copyable {
       ends = .allocate(capacity: userLimit)
       order = .allocate(capacity: userLimit)
     }
-    if records > sortedLimit {
+    // Smaller again where buffers are, as in `FoldBuffer`.
+    if records > sortedLimit || records < sortedLimit / 2 {
       sorted.deallocate()
-      sortedLimit = records
-      sorted = .allocate(capacity: records)
+      sortedLimit = records + records / 4
+      sorted = .allocate(capacity: sortedLimit)
     }
   }
 }

@@ -34,6 +34,8 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   private let arena: UnsafeMutableRawPointer
   private var arenaCount = 0
   private var recordCount = 0
+  /// Records that there is memory for; the rest of `records` the system has not given yet, or has back.
+  private var residentRecords = 0
   private let run: UnsafeMutablePointer<Behavior>
   private var folder: StateFolder
   /// Users who were erased; the lane's and the flusher's.
@@ -80,12 +82,25 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
 
   /// Only when nobody else looks.
   func clear() {
+    giveBack()
     users.clear()
     arenaCount = 0
     recordCount = 0
     erasedUsers.removeAll()
     positions = DurablePositions()
     isFlushed = false
+  }
+
+  /// While a backlog is read buffers get full; later, flushed by age, they need less, and the system has the rest back.
+  private func giveBack() {
+    residentRecords = max(residentRecords, recordCount)
+    guard recordCount < residentRecords / 4 * 3 else { return }
+    let page = UInt(getpagesize())
+    let first = (UInt(bitPattern: records + recordCount) + page - 1) / page * page
+    let end = UInt(bitPattern: records + residentRecords) / page * page
+    residentRecords = recordCount
+    // Whole pages behind the records, inside the allocation: they come back as zeros when they are written again (madvise(2)).
+    if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED) }
   }
 
   /// The caller sees to it that the buffer is not full, and that `user` has 1 to 255 bytes. Returns whether the user is new here.

@@ -4,13 +4,22 @@ import Glibc
 /// How a thread shares the processors with the others.
 public enum Scheduling: Sendable {
   case normal
-  /// It works for a moment at a time and somebody waits for it: it comes in for others' turns and has short ones (Linux 6.12 and
-  /// later; before, the system guesses from its sleeping).
+  /// It works for a moment at a time and somebody waits for it: its turns come before others' and are short (Linux 6.12 and later; before,
+  /// the system guesses from its sleeping). Where it is allowed to (CAP_SYS_NICE, or RLIMIT_NICE of 30) it has several times the share of
+  /// another thread, too, because a share like any other's is used up by an ordinary load, and what comes then waits for many
+  /// milliseconds. Only several times: where such threads never rest, the others go on.
   case prompt
 
+  private static let slice_ns: UInt64 = 100_000
+  /// Each level is a quarter more (sched(7)).
+  private static let levels: Int32 = 10
+
   func apply() {
-    // Where the system refuses, the thread is like any other.
-    if self == .prompt { _ = interestd_set_slice(100_000) }
+    guard self == .prompt else { return }
+    let niceness = interestd_niceness()
+    if interestd_set_turns(max(niceness - Self.levels, -20), Self.slice_ns) == 0 { return }
+    // Where the system refuses this as well, the thread is like any other.
+    _ = interestd_set_turns(niceness, Self.slice_ns)
   }
 }
 

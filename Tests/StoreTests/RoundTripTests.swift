@@ -36,6 +36,20 @@ struct RoundTripTests {
     }
   }
 
+  @Test("a buffer that was full, then had little and gave its memory back, takes as much as before and keeps all")
+  func memoryGivenBack() throws {
+    let store = try fixture.open()
+    var applied: [Event] = []
+    for (seed, count) in [9000, 50, 300, 50, 9000, 50, 50].enumerated() {
+      let events = events(count, users: 40, seed: UInt64(seed + 1))
+      try fixture.fill(store, events)
+      applied += events
+      for (user, events) in Dictionary(grouping: applied, by: \.user) {
+        #expect(try store.json(user) == fixture.expected(user, events.map(\.behavior)))
+      }
+    }
+  }
+
   @Test("after every append of a random schedule a lookup gives all that was appended", arguments: 1...4)
   func schedule(seed: Int) throws {
     fixture.limits.buffer.run = 8
