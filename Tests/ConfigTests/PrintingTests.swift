@@ -66,6 +66,7 @@ struct PrintingTests {
           tls: auto
           advertise: ""
           redirect: false
+          threads: 2
           maximum_connections: 1024
           request_deadline_ms: 10000
           idle_timeout_ms: 60000
@@ -73,11 +74,13 @@ struct PrintingTests {
           listen: ""
           allow_remote: false
           tls: auto
+          threads: 2
           maximum_connections: 1024
         resp:
           listen: ""
           allow_remote: false
           tls: auto
+          threads: 2
           maximum_connections: 1024
           idle_timeout_ms: 600000
         forward:
