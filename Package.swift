@@ -69,7 +69,7 @@ let modules: [Target] = [
     ]),
   module("Network", ["Threads", "Bytes", "CNet"]),
   module("HTTP", ["Threads", "Bytes", "Network", "CBeast", "CZlib"]),
-  module("RESP", ["Threads", "Bytes", "Network"]),
+  module("RESP", ["Threads", "Bytes", "Network", "Telemetry"]),
   module("GRPC", ["Threads", "Bytes", "Network", "Telemetry", "CNghttp2", "CZlib"]),
   module("Routing", ["Threads", "Kafka", "Network", "Telemetry"]),
   module(

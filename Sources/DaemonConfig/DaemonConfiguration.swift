@@ -46,6 +46,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
 
   public struct Memory: Equatable, Sendable {
     public var blockCache_bytes = 96 << 20
+    public var waitingOutput_bytes = 64 << 20
     public init() {}
   }
 

@@ -62,7 +62,13 @@ enum Schema {
     [
       Key(
         "memory.block_cache_bytes", \.memory.blockCache_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
-        "RocksDB's cache of blocks, shared by everything that reads states.")
+        "RocksDB's cache of blocks, shared by everything that reads states."),
+      Key(
+        "memory.waiting_output_bytes", \.memory.waitingOutput_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
+        """
+        Replies that wait for clients to take them, of each of the ports http, grpc and resp. Beyond it those clients are \
+        disconnected for whom most waits.
+        """),
     ])
 
   private static let lookup = Section(

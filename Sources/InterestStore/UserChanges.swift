@@ -76,6 +76,11 @@ final class UserChanges: @unchecked Sendable {  // the pointer never changes, an
       slot: UInt32(truncatingIfNeeded: slot), version: version, epoch: epoch.load(ordering: .acquiring))
   }
 
+  /// Has what `holds` looks at for the user's proofs brought near.
+  func foresee(_ user: UnsafeRawBufferPointer) {
+    prefetch(UnsafeRawBufferPointer(start: slots + Self.slot(of: user), count: 1), atMost: 1)
+  }
+
   /// Whether no buffer has got the user since.
   @inline(__always)
   func holds(_ proof: AnswerProof) -> Bool {
@@ -114,6 +119,9 @@ extension Generation {
     guard changes.holds(proof) else { return false }
     return !proof.needsView || holdsInView(proof)
   }
+
+  /// Has what `holds` looks at for the user's proofs brought near; the user is not empty.
+  public func foresee(_ user: UnsafeRawBufferPointer) { changes.foresee(user) }
 
   @inline(never)
   private func holdsInView(_ proof: AnswerProof) -> Bool {

@@ -30,8 +30,8 @@ public struct Reception: Sendable {
 ///
 /// A class to derive from rather than a protocol, so that the calls per request need no existential.
 open class ConnectionHandler {
-  /// As long as it is open.
-  weak var connection: Connection?
+  /// As long as it is open. Not weak: counting what has weak references takes several times as long.
+  final var connection: Connection?
   /// Whom the peer's certificate names; nil where it has shown none. Known before the first `receive`.
   public internal(set) final var identity: PeerIdentity?
 
@@ -47,6 +47,9 @@ open class ConnectionHandler {
   open func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
     Reception(consumed: input.count, .close)
   }
+
+  /// What `receive` will be shown soon, after other connections have been asked the same: what the answer takes may be brought near.
+  open func foresee(_ input: UnsafeRawBufferPointer) {}
 
   /// A request that had begun was not complete in time, or a deferred reply did not come. The connection ends after `output`.
   open func requestExpired(_ output: inout ByteBuffer) {}

@@ -7,6 +7,7 @@ public final class NetworkCounters: Sendable {
   let idleExpired = Atomic<UInt64>(0)
   let requestsExpired = Atomic<UInt64>(0)
   let writesExpired = Atomic<UInt64>(0)
+  let shed = Atomic<UInt64>(0)
   let acceptPauses = Atomic<UInt64>(0)
   let received_bytes = Atomic<UInt64>(0)
   let sent_bytes = Atomic<UInt64>(0)
@@ -25,6 +26,8 @@ public final class NetworkCounters: Sendable {
     public var requestsExpired: UInt64 = 0
     /// Connections ended because the peer did not take its replies.
     public var writesExpired: UInt64 = 0
+    /// Connections ended because too much output waited, and most of it for their peers.
+    public var shed: UInt64 = 0
     /// How often accepting stopped, at the limit of connections or for want of descriptors.
     public var acceptPauses: UInt64 = 0
     public var received_bytes: UInt64 = 0
@@ -45,6 +48,7 @@ public final class NetworkCounters: Sendable {
       sum.idleExpired += right.idleExpired
       sum.requestsExpired += right.requestsExpired
       sum.writesExpired += right.writesExpired
+      sum.shed += right.shed
       sum.acceptPauses += right.acceptPauses
       sum.received_bytes += right.received_bytes
       sum.sent_bytes += right.sent_bytes
@@ -63,6 +67,7 @@ public final class NetworkCounters: Sendable {
     values.idleExpired = idleExpired.load(ordering: .relaxed)
     values.requestsExpired = requestsExpired.load(ordering: .relaxed)
     values.writesExpired = writesExpired.load(ordering: .relaxed)
+    values.shed = shed.load(ordering: .relaxed)
     values.acceptPauses = acceptPauses.load(ordering: .relaxed)
     values.received_bytes = received_bytes.load(ordering: .relaxed)
     values.sent_bytes = sent_bytes.load(ordering: .relaxed)

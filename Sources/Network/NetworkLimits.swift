@@ -13,6 +13,9 @@ public struct NetworkLimits: Sendable {
   /// A connection with more than this many bytes to send is not parsed. What it holds to send stays below this plus one
   /// reply.
   public var outputHighWater_bytes = 256 * 1024
+  /// Memory of output that waits for peers, over all connections of a server, of which its own limits count. Beyond it those of a loop
+  /// are ended for which most waits: the server outlasts as many slow peers as come.
+  public var waiting_bytes = 64 << 20
   /// A connection between two requests is closed after this.
   public var idle_ms = 60_000
   /// From the first byte of a request until its last one has arrived.

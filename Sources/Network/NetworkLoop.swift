@@ -30,12 +30,19 @@ final class NetworkLoop: @unchecked Sendable {
   let readMemory: UnsafeMutableRawPointer
   /// What connections hold above `Connection.piece_bytes` each.
   var held_bytes = 0
+  /// What waits for peers, of all loops of the server.
+  let outputs: OutputBudget
   /// Replies on their way to a socket.
   var stage = ByteBuffer(capacity: 64 * 1024)
   private(set) var isDraining = false
   private var acceptors: [Acceptor] = []
   private var connections: [Int32: Connection] = [:]
   private var outgoing: [Int32: OutgoingConnection] = [:]
+  /// Connections that have read and are answered when all have that can: what their answers take is brought near for several at once,
+  /// and their peers are woken when there is more to come.
+  private var turn: ContiguousArray<Connection> = []
+  private var turnEvent: Event?
+  private var shedEvent: Event?
   private var wakeEvent: Event?
   private var resumeEvent: Event?
   private var graceEvent: Event?
@@ -45,15 +52,16 @@ final class NetworkLoop: @unchecked Sendable {
   private static let acceptPause_ns: UInt64 = 100_000_000
   /// Accepted in a row, before the connections there are get their turn.
   private static let acceptBurst = 64
+  /// Connections whose answers are brought near at once.
+  private static let foreseen = 16
 
   var now_ns: UInt64 { MonotonicClock.now_ns }
 
   init(
-    listeners: [Listener], limits: NetworkLimits, accept: @escaping Accept
+    listeners: [Listener], limits: NetworkLimits, outputs: OutputBudget, accept: @escaping Accept
   ) throws(NetworkError) {
     let configuration = event_config_new()
     event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
-    event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_PRECISE_TIMER.rawValue))
     let base = event_base_new_with_config(configuration)
     event_config_free(configuration)
     guard let base else { throw .system("starting a network loop", errno) }
@@ -66,6 +74,7 @@ final class NetworkLoop: @unchecked Sendable {
     self.base = base
     self.wakeDescriptor = wakeDescriptor
     self.limits = limits
+    self.outputs = outputs
     self.accept = accept
     readMemory = .allocate(
       byteCount: listeners.reduce(max(limits.input_bytes, Connection.piece_bytes)) {
@@ -93,6 +102,8 @@ final class NetworkLoop: @unchecked Sendable {
       NetworkLoop.from(context).woken()
     }
     resumeEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).resumeAccepting() }
+    shedEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).shed() }
+    turnEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).answerTurn() }
     graceEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).expelAll() }
     wakeEvent?.add()
     for acceptor in acceptors { acceptor.start() }
@@ -103,6 +114,8 @@ final class NetworkLoop: @unchecked Sendable {
     wakeEvent = nil
     resumeEvent = nil
     graceEvent = nil
+    turnEvent = nil
+    shedEvent = nil
   }
 
   private static func from(_ context: UnsafeMutableRawPointer?) -> NetworkLoop {
@@ -172,6 +185,37 @@ final class NetworkLoop: @unchecked Sendable {
   private func expelAll() {
     for connection in Array(connections.values) { connection.expel() }
     event_base_loopbreak(base)
+  }
+
+  // MARK: Turns
+
+  /// Behind the events of this round that have not been looked at.
+  func answerInTurn(_ connection: Connection) {
+    if turn.isEmpty { turnEvent?.activate() }
+    turn.append(connection)
+  }
+
+  private func answerTurn() {
+    for start in stride(from: 0, to: turn.count, by: Self.foreseen) {
+      let part = start..<min(start + Self.foreseen, turn.count)
+      for index in part { turn[index].foresee() }
+      for index in part { turn[index].answerTurn() }
+    }
+    turn.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Output
+
+  /// Ends connections until no more output waits than may, once nobody is in the middle of anything.
+  func shedOutput() { shedEvent?.activate() }
+
+  private func shed() {
+    while outputs.isExceeded, let slowest = connections.values.max(by: { $0.waiting_bytes < $1.waiting_bytes }),
+      slowest.waiting_bytes > 0
+    {
+      slowest.counters.shed.add(1, ordering: .relaxed)
+      slowest.abort()
+    }
   }
 
   // MARK: Outgoing

@@ -34,9 +34,10 @@ public final class NetworkServer: @unchecked Sendable {  // the threads are only
     defer { for listener in listeners { listener.release() } }
     addresses = listeners.map(\.address)
     counters = NetworkTotals(parts: listeners.map(\.counters))
+    let outputs = OutputBudget(limits.waiting_bytes)
     var loops: [NetworkLoop] = []
     for _ in 0..<max(count, 1) {
-      loops.append(try NetworkLoop(listeners: listeners, limits: limits, accept: accept))
+      loops.append(try NetworkLoop(listeners: listeners, limits: limits, outputs: outputs, accept: accept))
     }
     workers = loops.enumerated().map { index, loop in Worker(loop: loop, name: "\(name)-\(index)") }
   }

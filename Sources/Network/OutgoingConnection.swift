@@ -27,7 +27,7 @@ public struct Dialer {
     _ address: SocketAddress, _ handler: OutgoingHandler, tls peer: TLSPeer? = nil
   ) throws(NetworkError) -> OutgoingConnection {
     let socket = try Socket(connectingTo: address)
-    let session = peer.map { TLSSession(connecting: socket.descriptor, to: $0.host, $0.tls.current) }
+    let session = peer.map { TLSSession(connecting: socket, to: $0.host, $0.tls.current) }
     let connection = OutgoingConnection(Channel(socket, session), handler: handler, loop: loop)
     loop.opened(connection)
     return connection

@@ -48,6 +48,12 @@ struct Socket {
     return count >= 0 ? .bytes(count) : Self.failure()
   }
 
+  /// Whether what does not fill a packet waits for more (tcp(7)).
+  func cork(_ isCorked: Bool) {
+    var value: Int32 = isCorked ? 1 : 0
+    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
+  }
+
   private static func failure() -> Outcome {
     errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? .wouldBlock : .failed
   }

@@ -25,6 +25,7 @@ enum ForeignCommands {
     ("keys", "users are not listed; 'interestd dump' writes all of a state"),
     ("scan", "users are not listed; 'interestd dump' writes all of a state"),
     ("randomkey", "users are not listed; 'interestd dump' writes all of a state"),
+    ("dbsize", "users are not counted; 'interestd dump' writes all of a state"),
     ("monitor", "ask /metrics over HTTP"),
     ("slowlog", "ask /metrics over HTTP"),
     ("latency", "ask /metrics over HTTP"),

@@ -12,6 +12,8 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   var transaction = RESPTransaction()
   /// Of the transaction's commands.
   private var queueParser = RESPParser()
+  /// Of the next input, what has been looked at for keys.
+  private var foreseen_bytes = 0
   /// The reply that is owed.
   private var deferral: RESPDeferral?
 
@@ -27,26 +29,48 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
 
   override func refusePlaintext(_ output: inout ByteBuffer) { output.append("-ERR this port speaks TLS\r\n") }
 
+  override func foresee(_ input: UnsafeRawBufferPointer) {
+    if session.access != .none { foreseen_bytes = server.foresee(input, from: 0) }
+  }
+
   override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
-    server.handler.refresh(session)
     session.active_ns = MonotonicClock.now_ns
+    server.handler.refresh(session)
+    return receive(input, &output, &server.reply)
+  }
+
+  private func receive(
+    _ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer, _ reply: inout RESPReply
+  ) -> Reception {
     var answered = 0
-    swap(&server.reply.bytes, &output)
-    server.reply.version = session.version
-    let reception = receive(input, &answered)
-    swap(&server.reply.bytes, &output)
-    server.counters.add(commands: answered, errors: server.reply.takeErrors())
+    swap(&reply.bytes, &output)
+    reply.version = session.version
+    let reception = answer(input, &reply, &answered)
+    swap(&reply.bytes, &output)
+    server.flushCounts()
+    server.counters.add(errors: reply.takeErrors())
+    if reception.verdict == .deferred { answered -= 1 }
+    if answered > 0 { server.counters.durations.record(MonotonicClock.now_ns - session.active_ns, count: answered) }
     return reception
   }
 
-  private func receive(_ input: UnsafeRawBufferPointer, _ answered: inout Int) -> Reception {
+  private func answer(
+    _ input: UnsafeRawBufferPointer, _ reply: inout RESPReply, _ answered: inout Int
+  ) -> Reception {
     var used = 0
-    let full = server.reply.mark + RESPServer.batch_bytes
-    if transaction.phase == .executing, let reception = execute(until: full, consumed: 0, &answered) {
+    var foreseen = foreseen_bytes
+    foreseen_bytes = 0
+    let full = reply.mark + RESPServer.batch_bytes
+    if transaction.phase == .executing, let reception = execute(until: full, consumed: 0, &reply, &answered) {
       return reception
     }
-    while used < input.count, server.reply.mark < full {
+    server.tellForeseen()
+    while used < input.count, reply.mark < full {
       let isStranger = session.access == .none
+      if used >= foreseen && !isStranger {
+        foreseen = max(server.foresee(input, from: used), used + 1)
+        server.tellForeseen()
+      }
       let rest = UnsafeRawBufferPointer(rebasing: input[used...])
       switch parser.parse(rest, isStranger ? .strangers : server.limits) {
       case .more:
@@ -56,15 +80,15 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
       case .command(let size):
         used += size
         answered += 1
-        respond(parser.command, &server.reply)
-        if takeDeferral() { return Reception(consumed: used, .deferred) }
-        if server.reply.takeLast() { return Reception(consumed: used, .close) }
-        if transaction.phase == .executing, let reception = execute(until: full, consumed: used, &answered) {
+        respond(parser.command, &reply)
+        if takeDeferral(&reply) { return Reception(consumed: used, .deferred) }
+        if reply.takeLast() { return Reception(consumed: used, .close) }
+        if transaction.phase == .executing, let reception = execute(until: full, consumed: used, &reply, &answered) {
           return reception
         }
       case .bad(let error):
         server.counters.addProtocolError()
-        server.reply.error("ERR", "Protocol error: \(error.text(isStranger: isStranger))")
+        reply.error("ERR", "Protocol error: \(error.text(isStranger: isStranger))")
         return Reception(consumed: used, .close)
       }
     }
@@ -72,22 +96,24 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   }
 
   /// Answers what EXEC has to answer; nil when that is done.
-  private func execute(until full: Int, consumed: Int, _ answered: inout Int) -> Reception? {
+  private func execute(
+    until full: Int, consumed: Int, _ reply: inout RESPReply, _ answered: inout Int
+  ) -> Reception? {
     while true {
-      if server.reply.mark >= full { return Reception(consumed: consumed, .more) }
+      if reply.mark >= full { return Reception(consumed: consumed, .more) }
       guard transaction.next(&queueParser) else {
         transaction.end()
         return nil
       }
       answered += 1
-      respond(queueParser.command, &server.reply)
-      if takeDeferral() { return Reception(consumed: consumed, .deferred) }
+      respond(queueParser.command, &reply)
+      if takeDeferral(&reply) { return Reception(consumed: consumed, .deferred) }
     }
   }
 
   /// Whether the reply comes later.
-  private func takeDeferral() -> Bool {
-    guard let deferral = server.reply.takeDeferral() else { return false }
+  private func takeDeferral(_ reply: inout RESPReply) -> Bool {
+    guard let deferral = reply.takeDeferral() else { return false }
     self.deferral = deferral
     deferral.owner = self
     return true
@@ -104,7 +130,7 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
       server.reply.error("ERR", "Protocol error: the request was not complete in time")
     }
     swap(&server.reply.bytes, &output)
-    server.counters.add(commands: 0, errors: server.reply.takeErrors())
+    server.counters.add(errors: server.reply.takeErrors())
   }
 
   override func ended() {
@@ -121,13 +147,17 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
       fill(&server.reply)
       let isLast = server.reply.takeLast()
       swap(&server.reply.bytes, &output)
-      server.counters.add(commands: 0, errors: server.reply.takeErrors())
+      server.counters.add(errors: server.reply.takeErrors())
+      server.counters.durations.record(MonotonicClock.now_ns - session.active_ns)
       return !isLast
     }
   }
 
   private func respond(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
-    guard let spec = server.find(command[0]) else { return refuseUnknown(command, &reply) }
+    let index = server.findIndex(command[0])
+    server.count(index)
+    guard let index else { return refuseUnknown(command, &reply) }
+    let spec = server.commands[index]
     session.lastCommand = spec.name
     guard spec.accepts(command.count) else {
       transaction.fail()

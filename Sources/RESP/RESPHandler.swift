@@ -23,13 +23,22 @@ open class RESPHandler {
     to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply
   ) {}
 
+  /// The name, in lower case, of the command with one key that clients send many of in a row; nil: there is none.
+  open var foreseenCommand: StaticString? { nil }
+
+  /// A `foreseenCommand` with this key, which is not empty, is likely to come soon, perhaps of another connection.
+  open func foresee(key: UnsafeRawBufferPointer) {}
+
+  /// Those that are foreseen come now: what they take may be brought near.
+  open func foreseen() {}
+
   /// What a connection may do that has shown nothing, not even a certificate.
   open var initialAccess: RESPAccess { .admin }
 
   /// A connection is there, or has been reset: sets `session.access` where the peer's certificate (`session.identity`) gives more.
   open func opened(_ session: RESPSession) {}
 
-  /// Commands have come: sets `session.access` where what the connection has shown counts no more.
+  /// Commands have come, at `session.active_ns`: sets `session.access` where what the connection has shown counts no more.
   open func refresh(_ session: RESPSession) {}
 
   /// What a connection may do that has this password; nil where it is wrong.

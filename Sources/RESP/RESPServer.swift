@@ -1,5 +1,4 @@
 import Network
-import Synchronization
 
 /// RESP on a network loop: what its connections share. To be made by a `Listener`, once per loop.
 public final class RESPServer: ConnectionFactory {
@@ -8,7 +7,14 @@ public final class RESPServer: ConnectionFactory {
   let counters: RESPCounters
   /// The handler's commands first: they are the hot ones.
   let commands: [RESPCommandSpec]
+  /// Where each of them is counted, and behind them what is none.
+  private let places: [Int]
+  /// Commands of one kind in a row, that are not in the counters yet.
+  private var run = (place: 0, count: 0)
   var reply = RESPReply()
+  private let scout: RESPScout?
+  /// Keys that the handler was told of and that have not come.
+  private var foreseen = 0
   private(set) var sessions: [UInt64: RESPSession] = [:]
 
   /// The connection looks after its output when a batch of replies has so many bytes.
@@ -19,6 +25,8 @@ public final class RESPServer: ConnectionFactory {
     self.limits = limits
     self.counters = counters
     commands = handler.commands + ConnectionVerb.specs
+    places = commands.map { counters.place(of: $0.name) } + [counters.place(of: nil)]
+    scout = handler.foreseenCommand.map { RESPScout(name: $0) }
   }
 
   public override func started(_ dialer: Dialer) { handler.started(dialer) }
@@ -29,39 +37,46 @@ public final class RESPServer: ConnectionFactory {
     return RESPConnection(server: self, session: session)
   }
 
-  func ended(_ session: RESPSession) { sessions[session.id] = nil }
+  /// Tells the handler which keys come from `start` on, as long as there are not too many. Returns behind the last one.
+  func foresee(_ input: UnsafeRawBufferPointer, from start: Int) -> Int {
+    var at = start
+    while let scout, foreseen < RESPScout.window, let key = scout.next(input, &at) {
+      foreseen += 1
+      handler.foresee(key: key)
+    }
+    return at
+  }
 
   @inline(__always)
-  func find(_ name: UnsafeRawBufferPointer) -> RESPCommandSpec? {
-    for index in commands.indices where name.equalsIgnoringCase(commands[index].name) { return commands[index] }
+  func tellForeseen() {
+    if foreseen == 0 { return }
+    foreseen = 0
+    handler.foreseen()
+  }
+
+  func ended(_ session: RESPSession) { sessions[session.id] = nil }
+
+  func find(_ name: UnsafeRawBufferPointer) -> RESPCommandSpec? { findIndex(name).map { commands[$0] } }
+
+  @inline(__always)
+  func findIndex(_ name: UnsafeRawBufferPointer) -> Int? {
+    for index in commands.indices where name.equalsIgnoringCase(commands[index].name) { return index }
     return nil
   }
-}
 
-/// What the connections of a server have done, over all loops; read from any thread, at any time.
-public final class RESPCounters: Sendable {
-  private let ids = Atomic<UInt64>(0)
-  private let answeredCommands = Atomic<UInt64>(0)
-  private let writtenErrors = Atomic<UInt64>(0)
-  private let brokenConnections = Atomic<UInt64>(0)
+  // MARK: Counting
 
-  public init() {}
-
-  /// Connections there have been.
-  public var connections: UInt64 { ids.load(ordering: .relaxed) }
-  /// Commands, whatever their reply.
-  public var commands: UInt64 { answeredCommands.load(ordering: .relaxed) }
-  /// Replies that were errors.
-  public var errors: UInt64 { writtenErrors.load(ordering: .relaxed) }
-  /// Connections ended because what came was not the protocol.
-  public var protocolErrors: UInt64 { brokenConnections.load(ordering: .relaxed) }
-
-  func nextID() -> UInt64 { ids.add(1, ordering: .relaxed).newValue }
-
-  func add(commands: Int, errors: Int) {
-    if commands > 0 { answeredCommands.add(UInt64(commands), ordering: .relaxed) }
-    if errors > 0 { writtenErrors.add(UInt64(errors), ordering: .relaxed) }
+  /// - Parameter index: Of a command; nil: it is none.
+  @inline(__always)
+  func count(_ index: Int?) {
+    let place = places[index ?? commands.count]
+    if place != run.place { flushCounts() }
+    run = (place, run.count + 1)
   }
 
-  func addProtocolError() { brokenConnections.add(1, ordering: .relaxed) }
+  /// To be called when a batch has been answered. Most have commands of one kind only.
+  func flushCounts() {
+    if run.count > 0 { counters.add(commands: run.count, at: run.place) }
+    run.count = 0
+  }
 }

@@ -17,7 +17,8 @@ public final class RESPSession {
   /// The name of the last command, as its specification has it.
   var lastCommand: StaticString = ""
   let opened_ns = MonotonicClock.now_ns
-  var active_ns: UInt64
+  /// When commands came last, by `MonotonicClock`.
+  public internal(set) var active_ns: UInt64
 
   init(id: UInt64, access: RESPAccess) {
     self.id = id

@@ -35,8 +35,8 @@ struct AnswerKey: BitwiseCopyable, Equatable {
   }
 }
 
-/// Answers that are ready, of all loops: by user, generation, parameters and form, bounded in bytes. Whether one still holds is for the
-/// caller to ask the generation: the cache only keeps its proof.
+/// Answers that are ready, of all loops: by user, generation, parameters and form, bounded in bytes. Whether one still holds the caller
+/// asks the generation: the cache only keeps its proof.
 public final class AnswerCache: Sendable {
   private let shards: [AnswerShard]
 
@@ -52,14 +52,27 @@ public final class AnswerCache: Sendable {
     shards[Int(truncatingIfNeeded: hash >> 48) & (Self.shardCount - 1)]
   }
 
-  /// Appends a kept answer. Nil where there is none; otherwise the caller checks the proof, and says so by `count`.
+  /// Appends a kept answer that `holds`, and tells whether the user is known; nil where there is none.
   @inline(__always)
   func find(
-    _ user: UnsafeRawBufferPointer, _ key: AnswerKey, into output: inout ByteBuffer
-  ) -> (proof: AnswerProof, isKnown: Bool)? {
+    _ user: UnsafeRawBufferPointer, _ key: AnswerKey, into output: inout ByteBuffer,
+    where holds: (AnswerProof) -> Bool
+  ) -> Bool? {
     let hash = key.hash(with: user)
-    return shard(hash).find(hash, user, key, into: &output)
+    return shard(hash).find(hash, user, key, into: &output, where: holds)
   }
+
+  /// Has the place of an answer brought near, to be looked into by `foresee(_:)`, to which the result is given. Waiting for memory is
+  /// most of what finding an answer takes: for several at once it takes less than for one after the other.
+  @inline(__always)
+  func foresee(_ user: UnsafeRawBufferPointer, _ key: AnswerKey) -> UInt64 {
+    let hash = key.hash(with: user)
+    shard(hash).foreseeSlot(hash)
+    return hash
+  }
+
+  /// Has answers brought near that are about to be found.
+  func foresee(_ hashes: ContiguousArray<UInt64>) { for hash in hashes { shard(hash).foreseeEntry(hash) } }
 
   /// Keeps an answer, in place of an older one.
   func keep(
@@ -69,9 +82,6 @@ public final class AnswerCache: Sendable {
     let hash = key.hash(with: user)
     shard(hash).keep(hash, user, key, proof, isKnown: isKnown, answer)
   }
-
-  /// A found answer did not hold.
-  func countStale(_ user: UnsafeRawBufferPointer, _ key: AnswerKey) { shard(key.hash(with: user)).countStale() }
 
   public struct Figures: Sendable {
     public var hits: UInt64 = 0

@@ -1,6 +1,7 @@
 import Bytes
 import Glibc
 import InterestStore
+import Synchronization
 import Threads
 
 /// A part of the cache: open addressing from hash to an entry in memory of its own, evicted by second chance.
@@ -21,62 +22,97 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
 
   private typealias Entry = UnsafeMutablePointer<Header>
 
+  private struct Slot {
+    var entry: Entry?
+    /// The upper half of the entry's hash, so that others are passed without a look at them.
+    var tag: UInt32 = 0
+  }
+
   private let mutex = Mutex()
   private let limit_bytes: Int
-  private var slots: UnsafeMutablePointer<Entry?>
-  /// The upper half of each entry's hash, so that others are passed without a look at them.
-  private var tags: UnsafeMutablePointer<UInt32>
+  private var slots: UnsafeMutablePointer<Slot>
   private var mask: Int
+  /// `slots` and `mask`, perhaps out of date, for `foreseeSlot`, which is without the lock.
+  private let hintedSlots = Atomic<UInt>(0)
+  private let hintedMask = Atomic<Int>(0)
   private var hand = 0
   private var figures = AnswerCache.Figures()
 
   private static var firstCapacity: Int { 64 }
-  private static var slotSize: Int { MemoryLayout<Entry?>.stride + MemoryLayout<UInt32>.stride }
+  private static var slotSize: Int { MemoryLayout<Slot>.stride }
+  /// Of an answer, so much is brought near: more would drive out what was brought before.
+  private static var foreseen_bytes: Int { 4096 }
   private static var headerSize: Int { MemoryLayout<Header>.stride }
 
   init(limit_bytes: Int) {
     self.limit_bytes = limit_bytes
     mask = Self.firstCapacity - 1
-    (slots, tags) = Self.table(Self.firstCapacity)
+    slots = Self.table(Self.firstCapacity)
     figures.bytes = Self.firstCapacity * Self.slotSize
+    hint()
   }
 
   deinit {
-    for slot in 0...mask { free(slots[slot]) }
+    for slot in 0...mask { free(slots[slot].entry) }
     slots.deallocate()
-    tags.deallocate()
   }
 
-  private static func table(_ capacity: Int) -> (UnsafeMutablePointer<Entry?>, UnsafeMutablePointer<UInt32>) {
-    let slots = UnsafeMutablePointer<Entry?>.allocate(capacity: capacity)
-    slots.initialize(repeating: nil, count: capacity)
-    let tags = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity)
-    tags.initialize(repeating: 0, count: capacity)
-    return (slots, tags)
+  private static func table(_ capacity: Int) -> UnsafeMutablePointer<Slot> {
+    let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+    slots.initialize(repeating: Slot(), count: capacity)
+    return slots
   }
 
-  func find(
-    _ hash: UInt64, _ user: UnsafeRawBufferPointer, _ key: AnswerKey, into output: inout ByteBuffer
-  ) -> (proof: AnswerProof, isKnown: Bool)? {
+  private func hint() {
+    hintedSlots.store(UInt(bitPattern: slots), ordering: .relaxed)
+    hintedMask.store(mask, ordering: .relaxed)
+  }
+
+  // MARK: Finding
+
+  /// Brings an answer's place in the table near. Then `foreseeEntry` does not wait for it.
+  @inline(__always)
+  func foreseeSlot(_ hash: UInt64) {
+    let slot = Int(truncatingIfNeeded: hash) & hintedMask.load(ordering: .relaxed)
+    // Within the table, or within a former one.
+    let address = hintedSlots.load(ordering: .relaxed) &+ UInt(slot &* Self.slotSize)
+    prefetch(UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: 1), atMost: 1)
+  }
+
+  /// Brings an answer near, if it is where it probably is. Then `find` does not wait for it.
+  func foreseeEntry(_ hash: UInt64) {
     mutex.withLock {
-      guard let entry = slots[slot(of: hash, user, key)] else {
-        figures.misses &+= 1
-        return nil
-      }
-      figures.hits &+= 1
-      entry.pointee.isUsed = true
-      output.append(
-        UnsafeRawBufferPointer(
-          start: Self.bytes(of: entry) + Int(entry.pointee.userCount), count: Int(entry.pointee.answerCount)))
-      return (entry.pointee.proof, entry.pointee.isKnown)
+      let slot = slots[Int(truncatingIfNeeded: hash) & mask]
+      guard let entry = slot.entry, slot.tag == Self.tag(hash) else { return }
+      // How long it is cannot be asked for without waiting: most are about as long as the mean.
+      let mean_bytes = figures.bytes / max(figures.answers, 1)
+      prefetch(UnsafeRawBufferPointer(start: entry, count: mean_bytes), atMost: Self.foreseen_bytes)
     }
   }
 
-  func countStale() {
+  /// Appends an answer that `holds`; nil where there is none. Otherwise whether the user is known.
+  @inline(__always)
+  func find(
+    _ hash: UInt64, _ user: UnsafeRawBufferPointer, _ key: AnswerKey, into output: inout ByteBuffer,
+    where holds: (AnswerProof) -> Bool
+  ) -> Bool? {
     mutex.withLock {
-      figures.hits &-= 1
-      figures.misses &+= 1
-      figures.stale &+= 1
+      guard let entry = slots[slot(of: hash, user, key)].entry else {
+        figures.misses &+= 1
+        return nil
+      }
+      guard holds(entry.pointee.proof) else {
+        figures.misses &+= 1
+        figures.stale &+= 1
+        return nil
+      }
+      figures.hits &+= 1
+      // A line that is only read need not be written back.
+      if !entry.pointee.isUsed { entry.pointee.isUsed = true }
+      output.append(
+        UnsafeRawBufferPointer(
+          start: Self.bytes(of: entry) + Int(entry.pointee.userCount), count: Int(entry.pointee.answerCount)))
+      return entry.pointee.isKnown
     }
   }
 
@@ -89,7 +125,7 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
     guard size < limit_bytes / 8 else { return }
     mutex.withLock {
       let known = slot(of: hash, user, key)
-      if let entry = slots[known] {
+      if let entry = slots[known].entry {
         let room = Int(entry.pointee.room)
         if size <= room && room <= 2 * size + 256 {
           return Self.write(to: entry, hash, user, key, proof, isKnown, answer, room: room, isUsed: true)
@@ -100,9 +136,7 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
       guard makeRoom(for: block), let entry = malloc(block)?.bindMemory(to: Header.self, capacity: 1) else { return }
       Self.write(
         to: entry, hash, user, key, proof, isKnown, answer, room: block - Self.headerSize, isUsed: false)
-      let slot = slot(of: hash, user, key)
-      slots[slot] = entry
-      tags[slot] = Self.tag(hash)
+      slots[slot(of: hash, user, key)] = Slot(entry: entry, tag: Self.tag(hash))
       figures.answers += 1
       figures.bytes += block
     }
@@ -154,8 +188,8 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
   private func slot(of hash: UInt64, _ user: UnsafeRawBufferPointer, _ key: AnswerKey) -> Int {
     var slot = Int(truncatingIfNeeded: hash) & mask
     let tag = Self.tag(hash)
-    while let entry = slots[slot] {
-      if tags[slot] == tag && entry.pointee.hash == hash && entry.pointee.key == key
+    while let entry = slots[slot].entry {
+      if slots[slot].tag == tag && entry.pointee.hash == hash && entry.pointee.key == key
         && Int(entry.pointee.userCount) == user.count
         && memcmp(Self.bytes(of: entry), user.baseAddress.unsafelyUnwrapped, user.count) == 0
       {
@@ -177,26 +211,25 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
   }
 
   private func grow(to capacity: Int) {
-    let (oldSlots, oldTags, oldMask) = (slots, tags, mask)
-    (slots, tags) = Self.table(capacity)
+    let (old, oldMask) = (slots, mask)
+    slots = Self.table(capacity)
     mask = capacity - 1
     hand = 0
-    for old in 0...oldMask {
-      guard let entry = oldSlots[old] else { continue }
+    for index in 0...oldMask {
+      guard let entry = old[index].entry else { continue }
       var slot = Int(truncatingIfNeeded: entry.pointee.hash) & mask
-      while slots[slot] != nil { slot = (slot + 1) & mask }
-      slots[slot] = entry
-      tags[slot] = oldTags[old]
+      while slots[slot].entry != nil { slot = (slot + 1) & mask }
+      slots[slot] = old[index]
     }
     figures.bytes += (mask - oldMask) * Self.slotSize
-    oldSlots.deallocate()
-    oldTags.deallocate()
+    hint()
+    old.deallocate()
   }
 
   /// Removes the next entry that was not asked for since the hand passed it.
   private func evict() {
     while true {
-      if let entry = slots[hand] {
+      if let entry = slots[hand].entry {
         if !entry.pointee.isUsed {
           remove(hand)
           figures.evictions &+= 1
@@ -210,22 +243,21 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
 
   /// Closes the gap, so that searches need no marks of what was removed.
   private func remove(_ slot: Int) {
-    guard let entry = slots[slot] else { return }
+    guard let entry = slots[slot].entry else { return }
     figures.answers -= 1
     figures.bytes -= Self.headerSize + Int(entry.pointee.room)
     free(entry)
     var gap = slot
     var next = (slot + 1) & mask
-    while let follower = slots[next] {
+    while let follower = slots[next].entry {
       let home = Int(truncatingIfNeeded: follower.pointee.hash) & mask
       // It may move up unless its home lies behind the gap.
       if (next &- home) & mask >= (next &- gap) & mask {
-        slots[gap] = follower
-        tags[gap] = tags[next]
+        slots[gap] = slots[next]
         gap = next
       }
       next = (next + 1) & mask
     }
-    slots[gap] = nil
+    slots[gap].entry = nil
   }
 }

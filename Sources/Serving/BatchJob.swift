@@ -52,6 +52,7 @@ final class BatchJob: @unchecked Sendable {
         slice.slots.append(.failed(Batch.tooLarge))
         continue
       }
+      if (index - slice.users.lowerBound) % Lookups.foreseeable == 0 { foresee(from: index, in: slice, with: lookups) }
       let start = slice.answers.count
       do throws(LookupError) {
         switch try lookups.sequence(of: users[index], query, form, forwardedBy: forwarder, into: &slice.answers) {
@@ -62,6 +63,13 @@ final class BatchJob: @unchecked Sendable {
         }
       } catch { slice.slots.append(.failed(error)) }
     }
+  }
+
+  private func foresee(from first: Int, in slice: BatchSlice, with lookups: Lookups) {
+    for index in first..<min(first + Lookups.foreseeable, slice.users.upperBound) where !users[index].isEmpty {
+      lookups.foresee(users[index], query, form)
+    }
+    lookups.foreseen()
   }
 }
 

@@ -15,7 +15,7 @@ extension Lookups {
     let started_ns = MonotonicClock.now_ns
     let opened = try open(for: user, query)
     try Self.check(shops)
-    if let route = try route(of: user, opened.backend, forwardedBy: forwarder) { return .elsewhere(route) }
+    if let route = try route(of: user, opened, forwardedBy: forwarder) { return .elsewhere(route) }
     try opened.find(shops)
     let start = output.count
     do throws(LookupError) {

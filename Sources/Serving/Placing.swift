@@ -6,9 +6,10 @@ import Routing
 extension Lookups {
   /// Lookups are answered for owned partitions whose history is whole. Nil: here.
   func route(
-    of user: UnsafeRawBufferPointer, _ backend: LookupService.Backend, forwardedBy forwarder: String?
+    of user: UnsafeRawBufferPointer, _ opened: Opened, forwardedBy forwarder: String?
   ) throws(LookupError) -> ForwardRoute? {
-    guard let board = backend.board else { return nil }
+    guard let board = opened.board else { return nil }
+    let backend = opened.backend
     let partitions = backend.store.identity.source.partitions(of: user)
     guard let (partition, status) = board.firstUnserved(in: partitions) else {
       guard partitions.count == 1, let topology = backend.topology, topology.isUsurped(partitions.lowerBound) else {

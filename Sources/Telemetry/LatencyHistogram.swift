@@ -17,10 +17,11 @@ public final class LatencyHistogram: @unchecked Sendable {  // the memory holds 
     buckets.deallocate()
   }
 
-  public func record(_ duration_ns: UInt64) {
-    buckets[LatencyBuckets.index(of: duration_ns)].add(1, ordering: .relaxed)
+  /// - Parameter count: How many took so long.
+  public func record(_ duration_ns: UInt64, count: Int = 1) {
+    buckets[LatencyBuckets.index(of: duration_ns)].add(UInt64(count), ordering: .relaxed)
     // Wraps after 584 years of recorded time.
-    sum_ns.wrappingAdd(duration_ns, ordering: .relaxed)
+    sum_ns.wrappingAdd(duration_ns &* UInt64(count), ordering: .relaxed)
     if duration_ns > max_ns.load(ordering: .relaxed) { max_ns.max(duration_ns, ordering: .relaxed) }
   }
 

@@ -79,6 +79,7 @@ final class DaemonMetrics: Sendable {
     writer.gauge("interestd_connections", "Open connections.", Double(values.open))
     writer.counter("interestd_connections_accepted_total", "Connections accepted.", values.accepted)
     writeAcceptPauses(&writer, "http", values.acceptPauses)
+    writer.counter("interestd_connections_shed_total", Self.shed, values.shed)
     writer.counter(
       "interestd_requests_expired_total", "Requests not complete within their deadline.", values.requestsExpired)
     writer.counter("interestd_tls_handshakes_total", "TLS handshakes completed over HTTP's port.", values.handshakes)
@@ -101,9 +102,16 @@ final class DaemonMetrics: Sendable {
     }
   }
 
+  static var shed: StaticString { "Connections ended because too much output waited, and most of it for their peers." }
+
   private func writeRESP(_ writer: inout MetricsWriter) {
     guard let facts = resp.value, let network = facts.network else { return }
-    writer.counter("interestd_resp_commands_total", "RESP commands.", facts.counters.commands)
+    for (name, count) in facts.counters.byCommand where count > 0 {
+      writer.counter("interestd_resp_commands_total", "RESP commands.", count, ["command": name])
+    }
+    writer.summary(
+      "interestd_resp_duration_seconds", "From commands' coming until their replies are made.",
+      facts.counters.durations.snapshot)
     writer.counter("interestd_resp_errors_total", "RESP replies that were errors.", facts.counters.errors)
     writer.counter(
       "interestd_resp_protocol_errors_total", "RESP connections ended because of what they sent.",
@@ -111,6 +119,7 @@ final class DaemonMetrics: Sendable {
     writer.gauge("interestd_resp_connections", "Open RESP connections.", Double(network.open))
     writer.counter("interestd_resp_connections_accepted_total", "RESP connections accepted.", network.accepted)
     writeAcceptPauses(&writer, "resp", network.acceptPauses)
+    writer.counter("interestd_resp_connections_shed_total", Self.shed, network.shed)
     writer.counter("interestd_resp_received_bytes_total", "Bytes received over RESP.", network.received_bytes)
     writer.counter("interestd_resp_sent_bytes_total", "Bytes sent over RESP.", network.sent_bytes)
   }

@@ -6,7 +6,7 @@ import Threads
 
 /// What INFO tells. Known once RESP is listened on: after its handlers are made.
 final class RESPFacts: @unchecked Sendable {  // `listening` is guarded by `mutex`
-  let counters = RESPCounters()
+  let counters = RESPCounters(commands: SequenceCommands.specs)
   private let started_ns = MonotonicClock.now_ns
   private let mutex = Mutex()
   private var listening: (port: Int, values: @Sendable () -> NetworkCounters.Values)?

@@ -9,10 +9,6 @@ import Serving
 ///
 /// A value is a serialized `interest.v1.GroupSequence`; a user who is not known has none, as a key that is not there.
 final class SequenceCommands: RESPHandler {
-  enum Verb: Int, CaseIterable {
-    case get, mget, exists, strlen, sequence, groups, describe
-  }
-
   private let lookups: Lookups
   private let facts: RESPFacts
   private let authorizer: Authorizer
@@ -27,9 +23,17 @@ final class SequenceCommands: RESPHandler {
     self.facts = facts
   }
 
-  override var commands: [RESPCommandSpec] { Verb.allCases.map(\.spec) }
+  static var specs: [RESPCommandSpec] { Verb.allCases.map(\.spec) }
+
+  override var commands: [RESPCommandSpec] { Self.specs }
 
   override var product: (name: String, version: String) { ("interestd", Version.number) }
+
+  override var foreseenCommand: StaticString? { Verb.get.spec.name }
+
+  override func foresee(key: UnsafeRawBufferPointer) { lookups.foresee(key, Verb.get.query, .protobuf) }
+
+  override func foreseen() { lookups.foreseen() }
 
   // MARK: Who may do what
 
@@ -42,6 +46,7 @@ final class SequenceCommands: RESPHandler {
   }
 
   override func refresh(_ session: RESPSession) {
+    lookups.begin(at_ns: session.active_ns)
     if let rights = session.credentials?.rights() { session.access = Self.access(rights) }
   }
 
@@ -179,6 +184,7 @@ final class SequenceCommands: RESPHandler {
     let start = reply.mark
     if verb == .mget { reply.array(command.count - 1) }
     for index in 1..<command.count {
+      if (index - 1) % Lookups.foreseeable == 0 { foresee(command, from: index, query) }
       var outcome = Outcome.answered(isKnown: false)
       if verb == .mget {
         let start = reply.mark
@@ -199,6 +205,13 @@ final class SequenceCommands: RESPHandler {
     }
     if verb != .mget { reply.integer(total) }
     return true
+  }
+
+  private func foresee(_ command: borrowing RESPCommand, from first: Int, _ query: SequenceQuery) {
+    for index in first..<min(first + Lookups.foreseeable, command.count) where !command[index].isEmpty {
+      lookups.foresee(command[index], query, .protobuf)
+    }
+    lookups.foreseen()
   }
 
   /// A batch as the reply to the command that has asked for it.
@@ -248,41 +261,6 @@ final class SequenceCommands: RESPHandler {
         case .failure(let error): reply.fail(error)
         }
       }
-    }
-  }
-}
-
-extension SequenceCommands.Verb {
-  /// What is asked of the store for a command that takes no options.
-  var query: SequenceQuery {
-    // Whether a user is there shows without any of its groups.
-    self == .exists ? SequenceQuery(groups: 0, behaviors: 0, fields: .events) : SequenceQuery()
-  }
-
-  var spec: RESPCommandSpec {
-    func make(
-      _ name: StaticString, _ arity: Int, keys: (first: Int, last: Int, step: Int), group: StaticString = "string",
-      _ summary: StaticString
-    ) -> RESPCommandSpec {
-      RESPCommandSpec(name, arity: arity, keys: keys, verb: rawValue, group: group, summary)
-    }
-    return switch self {
-    case .get: make("get", 2, keys: (1, 1, 1), "Returns a user's group sequence, serialized.")
-    case .mget: make("mget", -2, keys: (1, -1, 1), "Returns the group sequences of at most 1000 users.")
-    case .exists: make("exists", -2, keys: (1, -1, 1), group: "generic", "Returns how many of the users are known.")
-    case .strlen: make("strlen", 2, keys: (1, 1, 1), "Returns the length of a user's value.")
-    case .sequence:
-      make(
-        "interest.sequence", -2, keys: (1, 1, 1), group: "module",
-        """
-        Returns a user's group sequence, by GROUPS n, BEHAVIORS n, ORDER recency|frequency, ASOF time, FIELDS a,b, \
-        GENERATION n, FORMAT protobuf|json.
-        """)
-    case .groups:
-      make(
-        "interest.groups", -3, keys: (1, 1, 1), group: "module", "Returns the groups of given shops that a user has.")
-    case .describe:
-      make("interest.describe", -1, keys: (0, 0, 0), group: "module", "Returns what is served: types, windows, limits.")
     }
   }
 }

@@ -67,6 +67,7 @@ extension DaemonConfiguration {
     limits.connections = http.maximumConnections
     limits.request_ms = http.requestDeadline_ms
     limits.idle_ms = http.idleTimeout_ms
+    limits.waiting_bytes = memory.waitingOutput_bytes
     return limits
   }
 

@@ -25,6 +25,7 @@ struct PrintingTests {
           age_ms: 5000
         memory:
           block_cache_bytes: 100663296
+          waiting_output_bytes: 67108864
         lookup:
           cache_bytes: 234881024
           maximum_requests: 1024

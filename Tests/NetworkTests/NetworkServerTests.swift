@@ -98,6 +98,27 @@ struct NetworkServerTests {
     #expect(server.counters.values.sent_bytes > made)
   }
 
+  @Test("many clients that do not read hold a bounded amount of memory together: those for whom most waits are ended")
+  func outputBudget() throws {
+    let server = try NetworkServer.lines { $0.waiting_bytes = 1 << 20 }
+    let deaf = try (0..<8).map { _ in try server.client(receiveBuffer_bytes: 4096) }
+    // For each more than two sockets' buffers hold, of which up to 350 kB wait in the server.
+    for client in deaf { try client.send(String(repeating: "big 100000\n", count: 150)) }
+    #expect(server.wait { $0.shed > 0 })
+    let other = try server.client()
+    try other.send("hello\n")
+    #expect(try other.read(asLongAs: "hello\n") == "hello\n")
+    // Those that are left get all that is theirs; the others were reset.
+    var left = 0
+    for client in deaf {
+      var got = 0
+      while got < 150 * 100_000, let bytes = try? client.read(1 << 20), !bytes.isEmpty { got += bytes.count }
+      if got == 150 * 100_000 { left += 1 }
+    }
+    #expect(left > 0)
+    #expect(server.counters.values.shed == 8 - left)
+  }
+
   @Test("a reply that comes late goes behind what waits for room")
   func lateReply() throws {
     let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") { LateFactory() }

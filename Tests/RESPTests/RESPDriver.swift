@@ -28,7 +28,10 @@ struct RESPDriver: ~Copyable {
   mutating func feed(_ bytes: some Collection<UInt8>) {
     pending += bytes
     while !isClosed {
-      let reception = pending.withUnsafeBytes { connection.receive($0, &output) }
+      let reception = pending.withUnsafeBytes { bytes in
+        connection.foresee(bytes)
+        return connection.receive(bytes, &output)
+      }
       pending.removeFirst(reception.consumed)
       (isPartial, isDeferred) = (reception.verdict == .partial, reception.verdict == .deferred)
       switch reception.verdict {
@@ -64,6 +67,8 @@ final class KeyHandler: RESPHandler {
   var password: [UInt8]?
   private(set) var deferrals: [RESPDeferral] = []
   private(set) var canceled = 0
+  /// Keys, and `.` where they come.
+  private(set) var foreseenKeys: [String] = []
 
   override var product: (name: String, version: String) { ("test", "1.2.3") }
 
@@ -75,6 +80,12 @@ final class KeyHandler: RESPHandler {
       RESPCommandSpec("written", arity: 2, verb: 3, group: "string", "So many bytes."),
     ]
   }
+
+  override var foreseenCommand: StaticString? { "get" }
+
+  override func foresee(key: UnsafeRawBufferPointer) { foreseenKeys.append(String(decoding: key, as: UTF8.self)) }
+
+  override func foreseen() { foreseenKeys.append(".") }
 
   override func respond(
     to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply

@@ -165,7 +165,8 @@ struct AnswerCacheTests {
     let answer = [UInt8](repeating: 7, count: 3000)
     func isThere(_ user: String) -> Bool {
       output.clear()
-      return withBytes(user) { cache.find($0, key, into: &output) } != nil && output.bytes.elementsEqual(answer)
+      return withBytes(user) { cache.find($0, key, into: &output) { _ in true } } != nil
+        && output.bytes.elementsEqual(answer)
     }
     let favorites = (0..<20).map { "favorite-\($0)" }
     for number in 0..<5000 {
@@ -178,6 +179,23 @@ struct AnswerCacheTests {
     #expect(!isThere("user-100"))
     #expect(cache.figures.evictions > 4000)
     #expect((400...700).contains(cache.figures.answers))
+  }
+
+  @Test("foreseen ones are found as others are, those that are not there, and too many of them, too")
+  func foreseen() throws {
+    let fixture = try ServingFixture()
+    let buffer = try fixture.buffer()
+    let users = (0..<40).map { "user-\($0)" }
+    for user in users.prefix(30) { fixture.append(.at(1000), of: user, to: buffer) }
+    let answers = try users.map { try fixture.cached.answer($0) }
+    for user in users { withBytes(user) { fixture.cached.foresee($0, SequenceQuery(), .protobuf) } }
+    fixture.cached.foreseen()
+    #expect(try users.map { try fixture.cached.answer($0) } == answers)
+    fixture.append(.at(2000), of: users[0], to: buffer)
+    for user in users.prefix(2) { withBytes(user) { fixture.cached.foresee($0, SequenceQuery(), .protobuf) } }
+    fixture.cached.foreseen()
+    #expect(try fixture.cached.answer(users[0]) != answers[0])
+    #expect(try fixture.cached.answer(users[1]) == answers[1])
   }
 
   @Test("every parameter makes another answer of it")

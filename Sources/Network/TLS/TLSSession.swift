@@ -14,7 +14,11 @@ final class TLSSession {
   /// What a client of TLS sends first: the type of a handshake's record (RFC 8446 section 5.1).
   static let firstByte: UInt8 = 22
 
+  /// The plaintext of a record, at most (RFC 8446 section 5.1).
+  private static let record_bytes = 16 * 1024
+
   private let handle: OpaquePointer
+  private let socket: Socket
   private let context: TLSContext
   /// Bytes of the peer may have been received that no event will announce.
   private(set) var hasBuffered = false
@@ -22,16 +26,18 @@ final class TLSSession {
   private(set) var failure = ""
 
   /// As a server.
-  init(accepting descriptor: Int32, _ context: TLSContext) {
+  init(accepting socket: Socket, _ context: TLSContext) {
+    self.socket = socket
     self.context = context
-    handle = Self.make(context, descriptor)
+    handle = Self.make(context, socket.descriptor)
     SSL_set_accept_state(handle)
   }
 
   /// As a client of `host`, a name or an address, which the server's certificate must be for.
-  init(connecting descriptor: Int32, to host: String, _ context: TLSContext) {
+  init(connecting socket: Socket, to host: String, _ context: TLSContext) {
+    self.socket = socket
     self.context = context
-    handle = Self.make(context, descriptor)
+    handle = Self.make(context, socket.descriptor)
     SSL_set_connect_state(handle)
     // An address is compared with addresses in the certificate, a name with names; only names are sent (RFC 6066 section 3).
     if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(handle), host) != 1 {
@@ -85,15 +91,33 @@ final class TLSSession {
 
   /// After `wouldBlock` the same bytes must come again, and others only behind them (SSL_write(3)).
   func send(_ bytes: UnsafeRawBufferPointer) -> Socket.Outcome {
-    guard bytes.count > 0 else { return .bytes(0) }
-    ERR_clear_error()
-    var count = 0
-    if SSL_write_ex(handle, bytes.baseAddress, bytes.count, &count) == 1 { return .bytes(count) }
-    switch SSL_get_error(handle, 0) {
-    case SSL_ERROR_WANT_WRITE: return .wouldBlock
-    case SSL_ERROR_SYSCALL: return fail(Self.systemReason)
-    default: return fail(TLSContext.reason)
+    // Records that come together leave together: the peer is woken by all of them, and not by the first.
+    if bytes.count > Self.record_bytes {
+      socket.cork(true)
+      defer { socket.cork(false) }
+      return sendRecords(bytes)
     }
+    return sendRecords(bytes)
+  }
+
+  private func sendRecords(_ bytes: UnsafeRawBufferPointer) -> Socket.Outcome {
+    var sent = 0
+    while sent < bytes.count {
+      ERR_clear_error()
+      var count = 0
+      if SSL_write_ex(handle, bytes.baseAddress.unsafelyUnwrapped + sent, bytes.count - sent, &count) == 1 {
+        sent += count
+        continue
+      }
+      // What is behind the last whole record comes again, and meets the same.
+      if sent > 0 { break }
+      switch SSL_get_error(handle, 0) {
+      case SSL_ERROR_WANT_WRITE: return .wouldBlock
+      case SSL_ERROR_SYSCALL: return fail(Self.systemReason)
+      default: return fail(TLSContext.reason)
+      }
+    }
+    return .bytes(sent)
   }
 
   /// Tells the peer that nothing more comes. False: there is no room for that yet.

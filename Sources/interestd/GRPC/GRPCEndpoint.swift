@@ -52,6 +52,7 @@ struct GRPCEndpoint: Sendable {
     writer.counter(
       "interestd_grpc_connections_refused_total", "gRPC connections ended because of what they sent.",
       counters.misbehaved)
+    writer.counter("interestd_grpc_connections_shed_total", DaemonMetrics.shed, network.shed)
     writer.counter("interestd_grpc_received_bytes_total", "Bytes received over gRPC.", network.received_bytes)
     writer.counter("interestd_grpc_sent_bytes_total", "Bytes sent over gRPC.", network.sent_bytes)
   }

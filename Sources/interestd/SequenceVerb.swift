@@ -1,0 +1,44 @@
+import InterestCodec
+import RESP
+
+/// The commands, by what they are called and what they ask for.
+extension SequenceCommands {
+  enum Verb: Int, CaseIterable {
+    case get, mget, exists, strlen, sequence, groups, describe
+  }
+}
+
+extension SequenceCommands.Verb {
+  /// What is asked of the store for a command that takes no options.
+  var query: SequenceQuery {
+    // Whether a user is there shows without any of its groups.
+    self == .exists ? SequenceQuery(groups: 0, behaviors: 0, fields: .events) : SequenceQuery()
+  }
+
+  var spec: RESPCommandSpec {
+    func make(
+      _ name: StaticString, _ arity: Int, keys: (first: Int, last: Int, step: Int), group: StaticString = "string",
+      _ summary: StaticString
+    ) -> RESPCommandSpec {
+      RESPCommandSpec(name, arity: arity, keys: keys, verb: rawValue, group: group, summary)
+    }
+    return switch self {
+    case .get: make("get", 2, keys: (1, 1, 1), "Returns a user's group sequence, serialized.")
+    case .mget: make("mget", -2, keys: (1, -1, 1), "Returns the group sequences of at most 1000 users.")
+    case .exists: make("exists", -2, keys: (1, -1, 1), group: "generic", "Returns how many of the users are known.")
+    case .strlen: make("strlen", 2, keys: (1, 1, 1), "Returns the length of a user's value.")
+    case .sequence:
+      make(
+        "interest.sequence", -2, keys: (1, 1, 1), group: "module",
+        """
+        Returns a user's group sequence, by GROUPS n, BEHAVIORS n, ORDER recency|frequency, ASOF time, FIELDS a,b, \
+        GENERATION n, FORMAT protobuf|json.
+        """)
+    case .groups:
+      make(
+        "interest.groups", -3, keys: (1, 1, 1), group: "module", "Returns the groups of given shops that a user has.")
+    case .describe:
+      make("interest.describe", -1, keys: (0, 0, 0), group: "module", "Returns what is served: types, windows, limits.")
+    }
+  }
+}
