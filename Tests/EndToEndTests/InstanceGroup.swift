@@ -93,11 +93,22 @@ final class InstanceGroup {
 
   /// Clients of all protocols ask every instance while `body` changes the group; what they counted.
   ///
-  /// - Parameter torn: The instance whose answers may be cut short.
-  func underLoad(torn: String = "", _ body: () throws -> Void) throws -> [String: Int] {
+  /// - Parameters:
+  ///   - torn: The instance whose answers may be cut short.
+  ///   - body: What it is given waits until an instance has answered each client rightly.
+  func underLoad(
+    torn: String = "", _ body: (_ awaitRight: (_ instance: String) throws -> Void) throws -> Void
+  ) throws -> [String: Int] {
     let program = try PythonPrograms.start("instances_load.py", arguments("load") + ["--torn", torn])
     try #require(eventually(within: 60) { !program.isRunning || !program.output.isEmpty } && program.isRunning)
-    try body()
+    try body { instance in
+      let lines = ["ask_http", "ask_grpc", "ask_resp"].map { "\($0) \(instance) is right\n" }
+      let isRight = eventually(within: 60) {
+        let told = String(decoding: program.output, as: UTF8.self)
+        return !program.isRunning || lines.allSatisfy { told.contains($0) }
+      }
+      try #require(isRight && program.isRunning, "right answers of \(instance)")
+    }
     try "".write(toFile: folder.file("instances.end"), atomically: true, encoding: .utf8)
     let outcome = try program.wait()
     try #require(outcome.code == 0, "\(outcome)")

@@ -5,7 +5,8 @@ usage: instances_load.py load INSTANCES REFERENCE DUMP [--torn NAME]
 
 The file INSTANCES (as for instances.py) is read again all the time: instances that appear in it are asked from then on; of one that is in
 it no more a connection may end. The bytes of an answer are right, or the answer is to ask again. Answers that are cut short are wrong, but
-of the instance that is killed (--torn). Ends when there is a file INSTANCES.end, and prints what was counted as JSON.
+of the instance that is killed (--torn). Tells on a line of its own when a client has had its first right answers of
+an instance. Ends when there is a file INSTANCES.end, and prints what was counted as JSON.
 """
 import argparse
 import collections
@@ -68,6 +69,9 @@ class Load:
             try:
                 ask(instance, random_.sample(self.users, 20))
                 self.counts[f"{what} right"] += 1
+                if self.counts[f"{what} right"] == 1:
+                    sys.stdout.write(f"{what} is right\n")
+                    sys.stdout.flush()
             except Retryable as error:
                 self.counts[f"{what} again"] += 1
                 time.sleep(0.005)
