@@ -108,8 +108,8 @@ public struct DaemonConfiguration: Equatable, Sendable {
     /// `host:port` by which others reach this instance; empty: the address of `listen`.
     public var advertise = ""
     public var redirect = false
-    /// Network loops, each on a thread of its own.
-    public var threads = 2
+    /// Network loops, each on a thread of its own; 0: by whether answers are kept ready.
+    public var threads = 0
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
@@ -121,8 +121,8 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var listen = ""
     public var allowRemote = false
     public var tls = ListenerTLS.auto
-    /// Network loops, each on a thread of its own.
-    public var threads = 2
+    /// Network loops, each on a thread of its own; 0: by whether answers are kept ready.
+    public var threads = 0
     public var maximumConnections = 1024
     public var maximumCalls = 4096
     public init() {}
@@ -133,8 +133,8 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var listen = ""
     public var allowRemote = false
     public var tls = ListenerTLS.auto
-    /// Network loops, each on a thread of its own.
-    public var threads = 2
+    /// Network loops, each on a thread of its own; 0: by whether answers are kept ready.
+    public var threads = 0
     public var maximumConnections = 1024
     public var idleTimeout_ms = 600_000
     public init() {}

@@ -214,8 +214,9 @@ enum Schema {
         "Whether a lookup of a user of another instance is answered with its address (307) instead of being forwarded to it."
       ),
       Key(
-        "http.threads", \.http.threads, .integer(1...256),
-        "Threads that serve connections; a connection stays with the one that accepted it."),
+        "http.threads", \.http.threads, .integer(0...256),
+        "Threads that serve connections; a connection stays with the one that accepted it. 0: one where answers are kept ready "
+          + "(lookup.cache_bytes), otherwise as many as there are processors, 4 at most."),
       Key(
         "http.maximum_connections", \.http.maximumConnections, .integer(1...1_000_000),
         "Connections at a time; further ones wait to be accepted."),

@@ -68,7 +68,7 @@ extension Schema {
         "Address and port, like http.listen; empty: gRPC is not spoken. Flag: --grpc."),
       Key("grpc.allow_remote", \.grpc.allowRemote, .bool, "What http.allow_remote is for HTTP."),
       Key("grpc.tls", \.grpc.tls, .choice, "What http.tls is for HTTP."),
-      Key("grpc.threads", \.grpc.threads, .integer(1...256), "What http.threads is for HTTP."),
+      Key("grpc.threads", \.grpc.threads, .integer(0...256), "What http.threads is for HTTP."),
       Key(
         "grpc.maximum_connections", \.grpc.maximumConnections, .integer(1...1_000_000),
         "What http.maximum_connections is for HTTP."),
@@ -85,7 +85,7 @@ extension Schema {
         "Address and port, like http.listen; empty: RESP is not spoken. Flag: --resp."),
       Key("resp.allow_remote", \.resp.allowRemote, .bool, "What http.allow_remote is for HTTP."),
       Key("resp.tls", \.resp.tls, .choice, "What http.tls is for HTTP."),
-      Key("resp.threads", \.resp.threads, .integer(1...256), "What http.threads is for HTTP."),
+      Key("resp.threads", \.resp.threads, .integer(0...256), "What http.threads is for HTTP."),
       Key(
         "resp.maximum_connections", \.resp.maximumConnections, .integer(1...1_000_000),
         "What http.maximum_connections is for HTTP."),

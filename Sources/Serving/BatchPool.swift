@@ -13,7 +13,7 @@ public final class BatchPool: Sendable {
   ///   - threads: 0: as many as there are processors, 4 at most. They start with the first batch.
   ///   - users: As many may be waiting to be looked up.
   init(threads: Int, users: Int) {
-    self.threads = threads > 0 ? threads : max(1, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    self.threads = threads > 0 ? threads : Processors.upToFour
     queue = BatchQueue(limit: users)
   }
 

@@ -35,7 +35,8 @@ struct Endpoint: Sendable {
         authorizer: security.authorizer)
     }
     server = try NetworkServer(
-      name: "http", loops: configuration.http.threads, limits: configuration.networkLimits, listeners: [listener])
+      name: "http", loops: Self.loops(configuration.http.threads, service), limits: configuration.networkLimits,
+      listeners: [listener])
     self.service = service
     self.security = security
     isSecure = security.tls(of: "http") != nil
@@ -54,12 +55,19 @@ struct Endpoint: Sendable {
       ])
   }
 
+  /// Where answers are ready, one loop sends more than most networks carry, and takes less time for each, as more has come whenever it looks.
+  private static func loops(_ configured: Int, _ service: LookupService) -> Int {
+    if configured > 0 { return configured }
+    return service.cache == nil ? Processors.upToFour : 1
+  }
+
   private static func serveGRPC(
     _ configuration: DaemonConfiguration, _ service: LookupService, _ security: Security, _ metrics: DaemonMetrics
   ) throws -> GRPCEndpoint? {
     if configuration.grpc.listen.isEmpty { return nil }
     let endpoint = try GRPCEndpoint(
-      listen: configuration.grpc.listen, loops: configuration.grpc.threads, limits: configuration.grpcLimits,
+      listen: configuration.grpc.listen, loops: Self.loops(configuration.grpc.threads, service),
+      limits: configuration.grpcLimits,
       calls: configuration.callLimits, service,
       security)
     metrics.setGRPC(endpoint)
@@ -81,7 +89,7 @@ struct Endpoint: Sendable {
     limits.input_bytes = RESPLimits().request_bytes + 64 * 1024
     limits.pipelined_bytes = 8 << 20
     let server = try NetworkServer(
-      name: "resp", loops: configuration.resp.threads, limits: limits, listeners: [listener])
+      name: "resp", loops: Self.loops(configuration.resp.threads, service), limits: limits, listeners: [listener])
     facts.set(port: server.addresses[0].port) { server.counters.values }
     metrics.setRESP(facts)
     return server

@@ -69,7 +69,7 @@ struct PrintingTests {
           tls: auto
           advertise: ""
           redirect: false
-          threads: 2
+          threads: 0
           maximum_connections: 1024
           request_deadline_ms: 10000
           idle_timeout_ms: 60000
@@ -77,14 +77,14 @@ struct PrintingTests {
           listen: ""
           allow_remote: false
           tls: auto
-          threads: 2
+          threads: 0
           maximum_connections: 1024
           maximum_calls: 4096
         resp:
           listen: ""
           allow_remote: false
           tls: auto
-          threads: 2
+          threads: 0
           maximum_connections: 1024
           idle_timeout_ms: 600000
         forward:
