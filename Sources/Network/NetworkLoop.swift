@@ -196,10 +196,13 @@ final class NetworkLoop: @unchecked Sendable {
   }
 
   private func answerTurn() {
-    for start in stride(from: 0, to: turn.count, by: Self.foreseen) {
+    var start = 0
+    // Whoever joins meanwhile is answered as well.
+    while start < turn.count {
       let part = start..<min(start + Self.foreseen, turn.count)
       for index in part { turn[index].foresee() }
       for index in part { turn[index].answerTurn() }
+      start = part.upperBound
     }
     turn.removeAll(keepingCapacity: true)
   }
