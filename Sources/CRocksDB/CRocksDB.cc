@@ -3,6 +3,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
+#include <rocksdb/table.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +15,9 @@ struct rocksdb_t {
 };
 struct rocksdb_column_family_handle_t {
   rocksdb::ColumnFamilyHandle* rep;
+};
+struct rocksdb_block_based_table_options_t {
+  rocksdb::BlockBasedTableOptions rep;
 };
 struct rocksdb_ingestexternalfileoptions_t {
   rocksdb::IngestExternalFileOptions rep;
@@ -30,6 +34,10 @@ struct rocksdb_sstfilewriter_t {
 
 void interestd_ingest_set_write_global_seqno(rocksdb_ingestexternalfileoptions_t* options, unsigned char write) {
   options->rep.write_global_seqno = write != 0;
+}
+
+void interestd_pin_indices(rocksdb_block_based_table_options_t* options) {
+  options->rep.metadata_cache_options.unpartitioned_pinning = rocksdb::PinningTier::kAll;
 }
 
 void interestd_compact_range(rocksdb_t* db, rocksdb_column_family_handle_t* family, const char* from, size_t from_size,

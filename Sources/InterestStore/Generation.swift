@@ -17,7 +17,7 @@ public final class Generation: Sendable {
   let family: ColumnFamily
   let views: ViewPublisher
   let changes = UserChanges()
-  private let options: Options
+  private let fileOptions: Options
   private let merge: StoreMerge
   let erasures: PendingErasures
   let misplaced = Atomic<Bool>(false)
@@ -29,7 +29,7 @@ public final class Generation: Sendable {
 
   init(
     number: UInt32, clusterMap: String, configuration: StateConfiguration, rules: FoldRules, merge: StoreMerge,
-    database: Database, family: ColumnFamily, options: Options, directory: StateDirectory, limits: StoreLimits
+    database: Database, family: ColumnFamily, fileOptions: Options, directory: StateDirectory, limits: StoreLimits
   ) throws(RocksDBError) {
     self.number = number
     self.clusterMap = clusterMap
@@ -38,7 +38,7 @@ public final class Generation: Sendable {
     self.merge = merge
     self.database = database
     self.family = family
-    self.options = options
+    self.fileOptions = fileOptions
     self.directory = directory
     self.limits = limits
     views = ViewPublisher(database.snapshot(), bufferLimit: limits.buffers)
@@ -148,7 +148,7 @@ public final class Generation: Sendable {
   private func write(
     _ buffer: FoldBuffer, _ sorter: inout BufferSorter, _ entries: consuming FlushEntries, to path: String
   ) throws -> UInt64 {
-    var writer = try SSTWriter(path: path, options: options)
+    var writer = try SSTWriter(path: path, options: fileOptions)
     for place in 0..<buffer.users.count {
       let (user, operand) = sorter.operand(at: place, of: buffer)
       let key = buffer.key(of: user)

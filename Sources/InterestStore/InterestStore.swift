@@ -56,8 +56,8 @@ public final class InterestStore: Sendable {
     let number: UInt32 = 1
     let rules = FoldRules(identity.configuration)
     let merge = StoreMerge(rules: rules)
-    let options = Options(
-      Self.settings(limits), merge: merge, cache: Cache(capacity_bytes: limits.blockCache_bytes))
+    let settings = Self.settings(limits)
+    let options = Options(settings, merge: merge, cache: Cache(capacity_bytes: limits.blockCache_bytes))
     let name = "generation-\(number)"
     do {
       let (database, families) = try Database.open(
@@ -68,7 +68,7 @@ public final class InterestStore: Sendable {
       }
       generation = try Generation(
         number: number, clusterMap: identity.clusterMap, configuration: identity.configuration, rules: rules,
-        merge: merge, database: database, family: family, options: options, directory: directory, limits: limits)
+        merge: merge, database: database, family: family, fileOptions: Self.fileOptions(settings, merge), directory: directory, limits: limits)
       try generation.loadMisplaced()
     } catch let error as RocksDBError {
       throw StoreError(error)
@@ -79,6 +79,13 @@ public final class InterestStore: Sendable {
     }
     self.directory = directory
     self.identity = identity
+  }
+
+  /// Of the files that flushes write: merge operands only, by which a hash index is not asked.
+  private static func fileOptions(_ settings: Settings, _ merge: StoreMerge) -> Options {
+    var settings = settings
+    settings.hashesBlocks = false
+    return Options(settings, merge: merge)
   }
 
   /// Compaction has to begin before flushers wait for it.

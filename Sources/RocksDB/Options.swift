@@ -57,8 +57,8 @@ public final class Options: @unchecked Sendable {
       rocksdb_block_based_options_set_data_block_hash_ratio(table, settings.keysPerHashByte)
     }
     rocksdb_block_based_options_set_format_version(table, 5)
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, settings.cachesIndices ? 1 : 0)
-    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, settings.cachesIndices ? 1 : 0)
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1)
+    interestd_pin_indices(table)
     rocksdb_options_set_block_based_table_factory(handle, table)
   }
 }

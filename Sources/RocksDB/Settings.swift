@@ -30,15 +30,16 @@ public struct Settings: Sendable, Equatable {
   /// Keys between those that are whole and found directly: the others are stepped through, each some cache line away, as values lie
   /// between.
   public var restartInterval = 1
-  /// Blocks have a hash index, by which a key is found without halving: each step of that is a cache line from memory.
+  /// Blocks have a hash index, by which a key is found without halving: each step of that is a cache line from memory. Only values: merge
+  /// operands RocksDB looks for by halving after all.
   public var hashesBlocks = true
   /// A key whose byte of the hash index is another key's as well is found by halving: at 0.75, RocksDB's default, half of them.
   public var keysPerHashByte = 0.25
   public var bloomBitsPerKey = 10.0
-  /// Indices and filters count against the cache's capacity; off, they stay in memory beside it.
-  public var cachesIndices = true
-  /// Files kept open; the others are opened again when needed. -1: all.
-  public var openFiles = 512
+  /// Files kept open; the others are opened again when needed. -1: all, which need no look into a table of open ones. Indices and filters
+  /// of open files stay in memory, about 2 MB for a gigabyte of states, and count against the cache's capacity: to look for each in it
+  /// as well made a lookup a tenth slower.
+  public var openFiles = -1
 
   /// Nothing of interestd passes through the memtable or the log of writes: both only need to exist.
   public var memtable_bytes = 4 << 20

@@ -4,8 +4,8 @@ import Telemetry
 
 /// The descriptors that the process may have: systems let processes have 1,024 until they ask for more.
 enum OpenFiles {
-  /// Files of the state, connections to brokers and other instances, and what else is not a client's connection.
-  private static var own: Int { 1024 }
+  /// Files of the state (of 64 MiB, all open), connections to brokers and other instances, and what else is not a client's connection.
+  private static var own: Int { 4096 }
 
   /// Asks for as many as the connections that are let in may take. Where there are fewer, new connections wait when they are used up.
   static func raiseLimit(_ configuration: DaemonConfiguration, _ log: Log) {
