@@ -54,7 +54,7 @@ struct BufferSorter: ~Copyable {
   mutating func operand(at place: Int, of buffer: borrowing FoldBuffer) -> (user: Int, operand: Operand) {
     let (user, run, count) = (Int(order[place].user), sorted + Int(order[place].start), Int(order[place].count))
     if !order[place].hasEarlier { return (user, .merge(folder.state(of: run, count))) }
-    let earlier = buffer.earlier(buffer.records[Int(buffer.users.entries[user].foldedBefore) - 1])
+    let earlier = buffer.earlier(of: user) ?? .init()
     guard let state = state(of: run, count, after: earlier.folded) else { return (user, .delete) }
     return (user, earlier.isErased ? .put(state) : .merge(state))
   }
@@ -76,7 +76,6 @@ struct BufferSorter: ~Copyable {
 
   /// Counting sort, so that runs lie in the order in which they are written. What a user's marker stands for, and the marker, stay behind.
   private func sortByPlace(_ buffer: borrowing FoldBuffer) {
-    let entries = buffer.users.entries
     let records = buffer.records
     let ends = ends
     let sorted = sorted
@@ -86,9 +85,12 @@ struct BufferSorter: ~Copyable {
       ends[Int(order[place].user)] = start
       start &+= order[place].count
     }
+    // One place to look at for each record, where any user has a marker.
+    var foldedBefore = [UInt32](repeating: 0, count: buffer.foldedBefore.isEmpty ? 0 : buffer.users.count)
+    for (user, before) in buffer.foldedBefore { foldedBefore[user] = before }
     for index in 0..<buffer.count {
       let user = Int(records[index].tag)
-      guard UInt32(truncatingIfNeeded: index) >= entries[user].foldedBefore else { continue }
+      if !foldedBefore.isEmpty, UInt32(truncatingIfNeeded: index) < foldedBefore[user] { continue }
       let place = ends[user]
       ends[user] = place &+ 1
       (sorted + Int(place)).initialize(to: records[index])
@@ -98,11 +100,11 @@ struct BufferSorter: ~Copyable {
   private func orderUsers(_ buffer: borrowing FoldBuffer) {
     for user in 0..<buffer.users.count {
       let key = buffer.key(of: user)
-      let entry = buffer.users.entries + user
       (order + user).initialize(
         to: Place(
           high: prefix(key, 0), low: prefix(key, 8), user: UInt32(truncatingIfNeeded: user),
-          count: entry.pointee.runCount, hasEarlier: entry.pointee.foldedBefore != 0))
+          count: UInt32(truncatingIfNeeded: buffer.users.entries[user].chain.count),
+          hasEarlier: buffer.foldedBefore[user] != nil))
     }
     introsort(order, buffer.users.count) { a, b in
       if a.high != b.high { return a.high < b.high }

@@ -19,10 +19,10 @@ public struct FoldBufferLimits: Equatable, Sendable {
   }
 }
 
-/// Behaviors in order of arrival, each linked to its user's previous one: the memtable (DESIGN.md section 6).
+/// Behaviors in order of arrival, each linked to its user's last but one: the memtable (DESIGN.md section 6).
 ///
 /// One lane appends; any thread reads a user while it does; a flusher reads all of it when it is full. A record is written
-/// before its user's head is released, and neither record nor key changes until `clear`, which the pool calls when no view holds
+/// before its user's chain is released, and neither record nor key changes until `clear`, which the pool calls when no view holds
 /// the buffer.
 public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, published by release and acquire
   /// With the size before it.
@@ -38,7 +38,9 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   private var residentRecords = 0
   private let run: UnsafeMutablePointer<Behavior>
   private var folder: StateFolder
-  /// Users who were erased; the lane's and the flusher's.
+  /// Position + 1 of the newest marker of each user who has one: what is before it is folded or erased. The lane's and the flusher's.
+  private(set) var foldedBefore: [Int: UInt32] = [:]
+  /// Users who were erased; likewise.
   private(set) var erasedUsers: [Int] = []
   /// What the flush of this buffer makes durable beside the states: set by the lane when it hands the buffer over.
   public var positions = DurablePositions()
@@ -57,7 +59,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
 
   /// - Parameter changes: Told of users whom the buffer gets.
   init(limits: FoldBufferLimits, rules: FoldRules, changes: UserChanges?) {
-    precondition((4...16_000_000).contains(limits.events) && limits.bytes <= Int(UInt32.max))
+    precondition((4...UserTable.recordLimit).contains(limits.events) && limits.bytes <= Int(UInt32.max))
     precondition((1...UserTable.runLimit).contains(limits.run))
     self.limits = limits
     self.changes = changes
@@ -86,6 +88,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     users.clear()
     arenaCount = 0
     recordCount = 0
+    foldedBefore.removeAll()
     erasedUsers.removeAll()
     positions = DurablePositions()
     isFlushed = false
@@ -118,12 +121,13 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     let entry = users.entries + number
     let position = recordCount
     (records + position).initialize(to: behavior)
-    records[position].link = entry.pointee.head.load(ordering: .relaxed)
+    let chain = entry.pointee.chain
+    records[position].link = chain.previous
     records[position].tag = UInt32(truncatingIfNeeded: number)
     recordCount = position &+ 1
-    entry.pointee.head.store(UInt32(truncatingIfNeeded: position &+ 1), ordering: .releasing)
+    entry.pointee.publish(chain.adding(position))
     if isNew { changes?.end(user) }
-    if Int(entry.pointee.countRecord()) == limits.run { foldRun(of: number) }
+    if chain.count &+ 1 == limits.run { foldRun(of: number) }
     return isNew
   }
 
@@ -136,8 +140,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     var marker = Behavior()
     marker.tag = UInt32(truncatingIfNeeded: number)
     marker.isErasure = true
-    let known = users.entries[number].foldedBefore
-    if known == 0 || !earlier(records[Int(known) - 1]).isErased { erasedUsers.append(number) }
+    if earlier(of: number)?.isErased != true { erasedUsers.append(number) }
     put(marker, of: number)
     if own == nil { changes?.end(user) }
   }
@@ -161,24 +164,34 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   /// Appends a user's behaviors that are not folded yet to `into`, and lends what stands before them. From any thread.
   public func read(user: UnsafeRawBufferPointer, partition: UInt16, into: inout BehaviorRun) -> Earlier {
     guard let number = users.find(user, partition: partition, arena: arena) else { return Earlier() }
-    let head = users.entries[number].head.load(ordering: .acquiring)
-    let place = AnswerProof.Place(filling: filling, user: UInt32(truncatingIfNeeded: number), head: head)
-    var next = head
+    let chain = users.entries[number].chain
+    let marker = walk(chain) { into.append($0) }
+    var earlier = marker.map { self.earlier($0) } ?? Earlier()
+    earlier.place = .init(filling: filling, user: UInt32(truncatingIfNeeded: number), head: chain.head)
+    return earlier
+  }
+
+  /// Calls `body` with a user's behaviors that are not folded yet, the newest first, and returns the marker that is before them.
+  @inline(__always)
+  private func walk(_ chain: UserTable.Chain, _ body: (Behavior) -> Void) -> Behavior? {
+    var (next, afterwards) = (chain.head, chain.previous)
     while next != 0 {
       let record = records + Int(next &- 1)
-      if record.pointee.type == 0 {
-        var earlier = earlier(record.pointee)
-        earlier.place = place
-        return earlier
-      }
-      into.append(record.pointee)
-      next = record.pointee.link
+      if record.pointee.type == 0 { return record.pointee }
+      next = afterwards
+      afterwards = record.pointee.link
+      body(record.pointee)
     }
-    return Earlier(place: place)
+    return nil
+  }
+
+  /// What stands before a user's behaviors that are not folded yet; nil: nothing. The lane's and the flusher's.
+  func earlier(of user: Int) -> Earlier? {
+    foldedBefore[user].map { earlier(records[Int($0) - 1]) }
   }
 
   /// What a marker stands for.
-  func earlier(_ marker: Behavior) -> Earlier {
+  private func earlier(_ marker: Behavior) -> Earlier {
     let count = Int(truncatingIfNeeded: marker.item)
     let state = UnsafeRawBufferPointer(start: arena + Int(truncatingIfNeeded: marker.shop), count: count)
     return Earlier(folded: count == 0 ? nil : state, isErased: marker.isErasure)
@@ -200,18 +213,11 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   @inline(never)
   private func foldRun(of number: Int) {
     var count = 0
-    var earlier = Earlier()
-    var next = users.entries[number].head.load(ordering: .relaxed)
-    while next != 0 {
-      let record = records[Int(next &- 1)]
-      if record.type == 0 {
-        earlier = self.earlier(record)
-        break
-      }
+    let marker = walk(users.entries[number].chain) { record in
       (run + count).initialize(to: record)
       count += 1
-      next = record.link
     }
+    let earlier = marker.map { self.earlier($0) } ?? Earlier()
     var state = folder.state(of: run, count)
     if let folded = earlier.folded {
       // The state just made lies in the folder's memory, which folding it again needs.
@@ -226,21 +232,21 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
       }
     }
     guard arenaCount + state.count <= limits.bytes, recordCount < limits.events else { return }
-    var marker = Behavior()
-    marker.shop = UInt64(arenaCount)
-    marker.item = UInt64(state.count)
-    marker.tag = UInt32(truncatingIfNeeded: number)
-    marker.isErasure = earlier.isErased
+    var folded = Behavior()
+    folded.shop = UInt64(arenaCount)
+    folded.item = UInt64(state.count)
+    folded.tag = UInt32(truncatingIfNeeded: number)
+    folded.isErasure = earlier.isErased
     (arena + arenaCount).copyMemory(from: state.baseAddress.unsafelyUnwrapped, byteCount: state.count)
     arenaCount += state.count
-    put(marker, of: number)
+    put(folded, of: number)
   }
 
   private func put(_ marker: Behavior, of user: Int) {
     (records + recordCount).initialize(to: marker)
+    foldedBefore[user] = UInt32(recordCount + 1)
+    users.entries[user].publish(.init(marker: recordCount))
     recordCount += 1
-    users.entries[user].setFolded(before: UInt32(recordCount))
-    users.entries[user].head.store(UInt32(recordCount), ordering: .releasing)
   }
 }
 

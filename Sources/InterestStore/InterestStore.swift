@@ -68,7 +68,8 @@ public final class InterestStore: Sendable {
       }
       generation = try Generation(
         number: number, clusterMap: identity.clusterMap, configuration: identity.configuration, rules: rules,
-        merge: merge, database: database, family: family, fileOptions: Self.fileOptions(settings, merge), directory: directory, limits: limits)
+        merge: merge, database: database, family: family, fileOptions: Self.fileOptions(settings, merge),
+        directory: directory, limits: limits)
       try generation.loadMisplaced()
     } catch let error as RocksDBError {
       throw StoreError(error)

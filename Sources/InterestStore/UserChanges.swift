@@ -106,7 +106,7 @@ extension AnswerProof {
 
   private static func holds(_ place: Place, in buffers: [FoldBuffer]) -> Bool {
     for buffer in buffers where buffer.filling == place.filling {
-      return buffer.users.entries[Int(place.user)].head.load(ordering: .acquiring) == place.head
+      return buffer.users.entries[Int(place.user)].chain.head == place.head
     }
     return false
   }

@@ -7,18 +7,42 @@ import Synchronization
 /// What a reader follows is written before the slot that leads to it is released, and never changes until `clear`. A table that
 /// has grown stays until then too, for readers that are still in it.
 struct UserTable: ~Copyable {
-  /// What is known of a user, in half a line of memory: that is what finding one costs. `head` is shared; the other two that change are the
-  /// writer's, and atomic only because changing a plain field is, to Swift, an access to the whole entry, which readers are reading.
+  /// Where a user's records are. Each leads to the one before the one before: of two chains, taken in turns, two records are on their way
+  /// from memory at a time.
+  struct Chain: BitwiseCopyable, Equatable {
+    fileprivate let bits: UInt64
+
+    /// Position + 1 of the user's newest record; 0: none yet.
+    var head: UInt32 { @inline(__always) get { UInt32(truncatingIfNeeded: bits & 0xff_ffff) } }
+
+    /// Position + 1 of the record before it; 0: none, or it is folded.
+    var previous: UInt32 { @inline(__always) get { UInt32(truncatingIfNeeded: bits &>> 24 & 0xff_ffff) } }
+
+    /// Records, the marker of a folded run not counted.
+    var count: Int { @inline(__always) get { Int(truncatingIfNeeded: bits &>> 48) } }
+
+    @inline(__always)
+    fileprivate init(bits: UInt64) { self.bits = bits }
+
+    /// Of a marker at `position` only.
+    init(marker position: Int) { bits = UInt64(truncatingIfNeeded: position &+ 1) }
+
+    /// With a record at `position` more.
+    @inline(__always)
+    func adding(_ position: Int) -> Chain {
+      let count = (bits &>> 48 &+ 1) &<< 48
+      return Chain(bits: count | UInt64(head) &<< 24 | UInt64(truncatingIfNeeded: position &+ 1))
+    }
+  }
+
+  /// What is known of a user, in half a line of memory: that is what finding one costs.
   struct Entry: ~Copyable {
     /// The id's first and last bytes: ids of up to 16 bytes are told apart by them and their size.
     fileprivate let words: Words
     /// Where the key lies in the arena, the id's size in the byte before.
     let keyStart: UInt32
     fileprivate let partition: UInt16
-    private let ownRunCount = Atomic<UInt16>(0)
-    /// Position + 1 of the user's newest record; 0: none yet.
-    let head = Atomic<UInt32>(0)
-    private let ownFoldedBefore = Atomic<UInt32>(0)
+    private let chainBits = Atomic<UInt64>(0)
 
     fileprivate init(_ words: Words, partition: UInt16, keyStart: Int) {
       self.words = words
@@ -26,33 +50,19 @@ struct UserTable: ~Copyable {
       self.keyStart = UInt32(keyStart)
     }
 
-    /// Records in the chain from `head`, the marker of a folded run not counted.
-    var runCount: UInt32 {
-      @inline(__always) get { UInt32(ownRunCount.load(ordering: .relaxed)) }
+    /// From any thread: what it leads to has been written.
+    var chain: Chain {
+      @inline(__always) get { Chain(bits: chainBits.load(ordering: .acquiring)) }
     }
 
-    /// Position + 1 of the newest marker; records before it are folded.
-    var foldedBefore: UInt32 {
-      @inline(__always) get { ownFoldedBefore.load(ordering: .relaxed) }
-    }
-
-    /// Only the writer. Returns the new `runCount`.
+    /// Only the writer.
     @inline(__always)
-    func countRecord() -> UInt32 {
-      let count = ownRunCount.load(ordering: .relaxed) &+ 1
-      ownRunCount.store(count, ordering: .relaxed)
-      return UInt32(count)
-    }
-
-    /// Only the writer: all of the user's records before `position` are folded.
-    func setFolded(before position: UInt32) {
-      ownRunCount.store(0, ordering: .relaxed)
-      ownFoldedBefore.store(position, ordering: .relaxed)
-    }
+    func publish(_ chain: Chain) { chainBits.store(chain.bits, ordering: .releasing) }
   }
 
-  /// Runs are counted in 16 bits.
+  /// Of what a `Chain` has bits for.
   static var runLimit: Int { Int(UInt16.max) }
+  static var recordLimit: Int { 16_000_000 }
 
   /// Of an id: its first and last eight bytes, or all of fewer.
   fileprivate struct Words: Equatable {
