@@ -45,7 +45,10 @@ public struct DaemonConfiguration: Equatable, Sendable {
   }
 
   public struct Memory: Equatable, Sendable {
-    public var blockCache_bytes = 96 << 20
+    /// 0: see `memoryBudget_bytes`.
+    public var budget_bytes = 0
+    public var blockCache_bytes = Memory.defaultBlockCache_bytes
+    public static var defaultBlockCache_bytes: Int { 96 << 20 }
     public var waitingOutput_bytes = 64 << 20
     public init() {}
   }
@@ -192,6 +195,18 @@ extension DaemonConfiguration {
   /// What `serve` keeps of ready answers: it has no fold buffers, and where nothing else is asked for, more room.
   public var servingCache_bytes: Int {
     lookup.cache_bytes == Lookup.defaultCache_bytes ? 256 << 20 : lookup.cache_bytes
+  }
+
+  /// What the process is to stay under, with a cache of so many bytes of ready answers: 512 MiB where nothing else is said, and what
+  /// caches and buffers are larger than their defaults.
+  public func memoryBudget_bytes(answers: Int) -> Int {
+    if memory.budget_bytes > 0 { return memory.budget_bytes }
+    let more = [
+      answers - (256 << 20), memory.blockCache_bytes - Memory.defaultBlockCache_bytes,
+      // Two of them, and one more being sorted.
+      3 * 48 * (buffer.events - Buffer().events),
+    ]
+    return more.reduce(512 << 20) { $0 + max($1, 0) }
   }
 
   /// What states are folded and read by. Of a tree that `validate()` accepts.

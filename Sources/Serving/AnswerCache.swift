@@ -42,10 +42,16 @@ public final class AnswerCache: Sendable {
 
   private static var shardCount: Int { 32 }
 
-  /// - Parameter bytes: All memory that it may take.
+  /// All memory that it may ever take.
+  public let most_bytes: Int
+
   public init(bytes: Int) {
+    most_bytes = bytes
     shards = (0..<Self.shardCount).map { _ in AnswerShard(limit_bytes: bytes / Self.shardCount) }
   }
+
+  /// What it may take from now on, in bytes; the oldest answers go at once where it has more.
+  public func limit(to bytes: Int) { for shard in shards { shard.limit(to: bytes / Self.shardCount) } }
 
   @inline(__always)
   private func shard(_ hash: UInt64) -> AnswerShard {
@@ -91,6 +97,7 @@ public final class AnswerCache: Sendable {
     public var evictions: UInt64 = 0
     public var answers = 0
     public var bytes = 0
+    public var limit_bytes = 0
   }
 
   public var figures: Figures {

@@ -4,7 +4,8 @@ import InterestStore
 import Synchronization
 import Threads
 
-/// A part of the cache: open addressing from hash to an entry in memory of its own, evicted by second chance.
+/// A part of the cache: open addressing from hash to an entry. Where there is no more room, the oldest chunk of entries is emptied; those
+/// that were asked for since it was last filled stay.
 final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mutex`
   /// Before the user's bytes and the answer's.
   private struct Header {
@@ -16,8 +17,10 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
     /// What follows this header may have so many bytes.
     var room: UInt32
     var isKnown: Bool
-    /// Asked for since the hand passed last.
+    /// Asked for since its chunk was filled.
     var isUsed: Bool
+    /// Whether the table leads to it.
+    var isLive = true
   }
 
   private typealias Entry = UnsafeMutablePointer<Header>
@@ -29,13 +32,13 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
   }
 
   private let mutex = Mutex()
-  private let limit_bytes: Int
+  private var limit_bytes: Int
+  private var chunks: AnswerChunks
   private var slots: UnsafeMutablePointer<Slot>
   private var mask: Int
   /// `slots` and `mask`, perhaps out of date, for `foreseeSlot`, which is without the lock.
   private let hintedSlots = Atomic<UInt>(0)
   private let hintedMask = Atomic<Int>(0)
-  private var hand = 0
   private var figures = AnswerCache.Figures()
 
   private static var firstCapacity: Int { 64 }
@@ -46,16 +49,16 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
 
   init(limit_bytes: Int) {
     self.limit_bytes = limit_bytes
+    chunks = AnswerChunks(limit: limit_bytes)
     mask = Self.firstCapacity - 1
     slots = Self.table(Self.firstCapacity)
-    figures.bytes = Self.firstCapacity * Self.slotSize
     hint()
   }
 
-  deinit {
-    for slot in 0...mask { free(slots[slot].entry) }
-    slots.deallocate()
-  }
+  deinit { slots.deallocate() }
+
+  /// All that is taken.
+  private var bytes: Int { chunks.bytes + (mask + 1) * Self.slotSize }
 
   private static func table(_ capacity: Int) -> UnsafeMutablePointer<Slot> {
     let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
@@ -85,7 +88,7 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
       let slot = slots[Int(truncatingIfNeeded: hash) & mask]
       guard let entry = slot.entry, slot.tag == Self.tag(hash) else { return }
       // How long it is cannot be asked for without waiting: most are about as long as the mean.
-      let mean_bytes = figures.bytes / max(figures.answers, 1)
+      let mean_bytes = chunks.bytes / max(figures.answers, 1)
       prefetch(UnsafeRawBufferPointer(start: entry, count: mean_bytes), atMost: Self.foreseen_bytes)
     }
   }
@@ -121,8 +124,6 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
     _ answer: UnsafeRawBufferPointer
   ) {
     let size = user.count + answer.count
-    // One answer is not to drive out all others.
-    guard size < limit_bytes / 8 else { return }
     mutex.withLock {
       let known = slot(of: hash, user, key)
       if let entry = slots[known].entry {
@@ -132,13 +133,23 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
         }
         remove(known)
       }
-      let block = Self.blockSize(of: size)
-      guard makeRoom(for: block), let entry = malloc(block)?.bindMemory(to: Header.self, capacity: 1) else { return }
+      // One answer is not to drive out all others.
+      guard size < limit_bytes / 8 else { return }
+      let alignment = MemoryLayout<Header>.alignment
+      let block = (Self.headerSize + size + alignment - 1) & ~(alignment - 1)
+      guard let entry = makeRoom(for: block)?.bindMemory(to: Header.self, capacity: 1) else { return }
       Self.write(
         to: entry, hash, user, key, proof, isKnown, answer, room: block - Self.headerSize, isUsed: false)
       slots[slot(of: hash, user, key)] = Slot(entry: entry, tag: Self.tag(hash))
       figures.answers += 1
-      figures.bytes += block
+    }
+  }
+
+  /// What the shard may take from now on; the oldest answers go at once where it has more.
+  func limit(to limit_bytes: Int) {
+    mutex.withLock {
+      self.limit_bytes = limit_bytes
+      while bytes > limit_bytes && chunks.count > 0 { emptyOldest(giveBack: true) }
     }
   }
 
@@ -149,19 +160,12 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
       sum.stale &+= figures.stale
       sum.evictions &+= figures.evictions
       sum.answers += figures.answers
-      sum.bytes += figures.bytes
+      sum.bytes += bytes
+      sum.limit_bytes += limit_bytes
     }
   }
 
   // MARK: Entries
-
-  /// What an entry of so many bytes takes: the sizes that jemalloc has, four to each power of two, so that what is counted is what is
-  /// taken.
-  private static func blockSize(of size: Int) -> Int {
-    let wanted = headerSize + size
-    let step = max(1 << (Int.bitWidth - 1 - (wanted - 1).leadingZeroBitCount - 2), 16)
-    return (wanted + step - 1) & ~(step - 1)
-  }
 
   @inline(__always)
   private static func bytes(of entry: Entry) -> UnsafeMutableRawPointer { UnsafeMutableRawPointer(entry) + headerSize }
@@ -200,53 +204,76 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
     return slot
   }
 
-  /// False where it cannot be made.
-  private func makeRoom(for block: Int) -> Bool {
+  /// Memory for an entry; nil where there is none even without the others.
+  private func makeRoom(for block: Int) -> UnsafeMutableRawPointer? {
     if 2 * (figures.answers + 1) > mask {
       let capacity = 2 * (mask + 1)
-      if figures.bytes + capacity * Self.slotSize / 2 + block < limit_bytes { grow(to: capacity) }
+      if bytes + capacity * Self.slotSize / 2 + block < limit_bytes { grow(to: capacity) }
     }
-    while figures.answers > 0 && (figures.bytes + block > limit_bytes || 2 * figures.answers > mask) { evict() }
-    return figures.bytes + block <= limit_bytes
+    // Each chunk once, and once more where all in it had been asked for.
+    for _ in 0...2 * chunks.count {
+      let tableSize = (mask + 1) * Self.slotSize
+      if 2 * figures.answers <= mask, let place = chunks.take(block, limit: limit_bytes - tableSize) { return place }
+      emptyOldest(giveBack: chunks.isLarge(block))
+    }
+    return nil
   }
 
   private func grow(to capacity: Int) {
     let (old, oldMask) = (slots, mask)
     slots = Self.table(capacity)
     mask = capacity - 1
-    hand = 0
     for index in 0...oldMask {
       guard let entry = old[index].entry else { continue }
       var slot = Int(truncatingIfNeeded: entry.pointee.hash) & mask
       while slots[slot].entry != nil { slot = (slot + 1) & mask }
       slots[slot] = old[index]
     }
-    figures.bytes += (mask - oldMask) * Self.slotSize
     hint()
     old.deallocate()
   }
 
-  /// Removes the next entry that was not asked for since the hand passed it.
-  private func evict() {
-    while true {
-      if let entry = slots[hand].entry {
-        if !entry.pointee.isUsed {
-          remove(hand)
-          figures.evictions &+= 1
-          return
-        }
-        entry.pointee.isUsed = false
+  /// Has the entries of the oldest chunk that were not asked for go, and puts the others together at its beginning.
+  ///
+  /// - Parameter giveBack: All go, and so does the chunk.
+  private func emptyOldest(giveBack: Bool) {
+    guard var chunk = chunks.takeOldest() else { return }
+    let used = chunk.used
+    let givesBack = giveBack || chunks.isLarge(chunk.size)
+    var offset = 0
+    chunk.used = 0
+    while offset < used {
+      let entry = (chunk.start + offset).assumingMemoryBound(to: Header.self)
+      let size = Self.headerSize + Int(entry.pointee.room)
+      offset += size
+      guard entry.pointee.isLive else { continue }
+      let slot = slot(of: entry)
+      if givesBack || !entry.pointee.isUsed {
+        remove(slot)
+        figures.evictions &+= 1
+        continue
       }
-      hand = (hand + 1) & mask
+      entry.pointee.isUsed = false
+      let place = chunk.start + chunk.used
+      memmove(place, entry, size)
+      slots[slot].entry = place.assumingMemoryBound(to: Header.self)
+      chunk.used += size
     }
+    if givesBack { chunks.giveBack(chunk) } else { chunks.putBack(chunk) }
+  }
+
+  /// Where a live entry is in the table.
+  private func slot(of entry: Entry) -> Int {
+    var slot = Int(truncatingIfNeeded: entry.pointee.hash) & mask
+    while slots[slot].entry != entry { slot = (slot &+ 1) & mask }
+    return slot
   }
 
   /// Closes the gap, so that searches need no marks of what was removed.
   private func remove(_ slot: Int) {
     guard let entry = slots[slot].entry else { return }
     figures.answers -= 1
-    figures.bytes -= Self.headerSize + Int(entry.pointee.room)
-    free(entry)
+    entry.pointee.isLive = false
     var gap = slot
     var next = (slot + 1) & mask
     while let follower = slots[next].entry {

@@ -141,6 +141,9 @@ final class DaemonMetrics: Sendable {
       "interestd_answer_cache_evictions_total", "Ready answers given up for want of room.", figures.evictions)
     writer.gauge("interestd_answer_cache_answers", "Ready answers.", Double(figures.answers))
     writer.gauge("interestd_answer_cache_bytes", "Memory of ready answers.", Double(figures.bytes))
+    writer.gauge(
+      "interestd_answer_cache_limit_bytes", "What ready answers may take at the moment of memory.budget_bytes.",
+      Double(figures.limit_bytes))
   }
 
   private func writeState(_ writer: inout MetricsWriter, _ backend: LookupService.Backend) {
@@ -228,21 +231,9 @@ final class DaemonMetrics: Sendable {
   private func writeProcess(_ writer: inout MetricsWriter) {
     writer.counter(
       "process_cpu_seconds_total", "CPU time of the process.", Double(CPUClock.process_ns) / 1e9)
-    if let resident = Self.resident_bytes {
+    if let resident = ProcessMemory.resident_bytes {
       writer.gauge("process_resident_memory_bytes", "Resident memory.", Double(resident))
     }
-  }
-
-  /// The second number of /proc/self/statm, in pages.
-  static var resident_bytes: Int? {
-    let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    var text = [UInt8](repeating: 0, count: 128)
-    let count = read(file, &text, text.count)
-    let fields = String(decoding: text.prefix(max(count, 0)), as: UTF8.self).split(separator: " ")
-    guard fields.count > 1, let pages = Int(fields[1]) else { return nil }
-    return pages * sysconf(Int32(_SC_PAGESIZE))
   }
 }
 

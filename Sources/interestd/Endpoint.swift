@@ -17,6 +17,7 @@ struct Endpoint: Sendable {
   private let isSecure: Bool
   private let respServer: NetworkServer?
   private let grpc: GRPCEndpoint?
+  private let memory: MemoryWatch?
   private let service: LookupService
   private let security: Security
 
@@ -38,6 +39,9 @@ struct Endpoint: Sendable {
       name: "http", loops: Self.loops(configuration.http.threads, service), limits: configuration.networkLimits,
       listeners: [listener])
     self.service = service
+    memory = service.cache.map {
+      MemoryWatch($0, budget_bytes: configuration.memoryBudget_bytes(answers: $0.most_bytes))
+    }
     self.security = security
     isSecure = security.tls(of: "http") != nil
     self.metrics = metrics
@@ -120,6 +124,7 @@ struct Endpoint: Sendable {
     server.drain(grace_ms: Self.grace_ms)
     draining?.join()
     drainingGRPC?.join()
+    memory?.stop()
     service.stop()
   }
 }

@@ -2,6 +2,7 @@ import Glibc
 import Network
 import RESP
 import Serving
+import Telemetry
 import Threads
 
 /// What INFO tells. Known once RESP is listened on: after its handlers are made.
@@ -44,7 +45,7 @@ final class RESPFacts: @unchecked Sendable {  // `listening` is guarded by `mute
         [
           ("process_id", "\(getpid())"),
           ("uptime_in_seconds", "\((MonotonicClock.now_ns - started_ns) / 1_000_000_000)"),
-          ("used_memory_rss", "\(DaemonMetrics.resident_bytes ?? 0)"), ("used_cpu", Self.seconds(CPUClock.process_ns)),
+          ("used_memory_rss", "\(ProcessMemory.resident_bytes ?? 0)"), ("used_cpu", Self.seconds(CPUClock.process_ns)),
           ("ready", service.missing == nil ? "1" : "0"), ("missing", service.missing ?? ""),
         ]),
       RESPInfoSection("Clients", [("connected_clients", "\(network?.open ?? 0)")]),

@@ -154,4 +154,19 @@ struct LoadingTests {
         """)
     try configuration.require([.clusterMap])
   }
+
+  @Test("the memory budget grows with what caches and buffers have beyond their defaults, unless it is set")
+  func memoryBudget() {
+    var configuration = DaemonConfiguration(behaviors: smallCatalog)
+    #expect(configuration.memoryBudget_bytes(answers: configuration.lookup.cache_bytes) == 512 << 20)
+    #expect(configuration.memoryBudget_bytes(answers: configuration.servingCache_bytes) == 512 << 20)
+    #expect(configuration.memoryBudget_bytes(answers: 1 << 30) == (512 + 768) << 20)
+    configuration.memory.blockCache_bytes = 1 << 20
+    #expect(configuration.memoryBudget_bytes(answers: 0) == 512 << 20)
+    configuration.memory.blockCache_bytes = 196 << 20
+    configuration.buffer.events = 2_000_000
+    #expect(configuration.memoryBudget_bytes(answers: 0) == 612 << 20 + 144_000_000)
+    configuration.memory.budget_bytes = 1000
+    #expect(configuration.memoryBudget_bytes(answers: 1 << 30) == 1000)
+  }
 }

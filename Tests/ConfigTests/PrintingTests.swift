@@ -24,6 +24,7 @@ struct PrintingTests {
           bytes: 67108864
           age_ms: 5000
         memory:
+          budget_bytes: 0
           block_cache_bytes: 100663296
           waiting_output_bytes: 67108864
         lookup:
