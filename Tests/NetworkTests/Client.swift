@@ -47,6 +47,16 @@ final class Client {
     max(0, Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)))
   }
 
+  /// Ends by a reset, in place of what was to be read.
+  func reset() {
+    var lingering = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &lingering, socklen_t(MemoryLayout<linger>.size))
+    // The descriptor stays until `deinit`; connecting it to nothing is what resets it (connect(2)).
+    var nothing = sockaddr()
+    nothing.sa_family = sa_family_t(AF_UNSPEC)
+    _ = connect(descriptor, &nothing, socklen_t(MemoryLayout<sockaddr>.size))
+  }
+
   func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
   /// The next bytes, at most `limit`; empty at the end. A reset is a failure.
