@@ -33,6 +33,8 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   let records: UnsafeMutablePointer<Behavior>
   private let arena: UnsafeMutableRawPointer
   private var arenaCount = 0
+  /// What the arena has room for; 0 once a folded run has found none.
+  private var arenaLimit: Int
   private var recordCount = 0
   /// Records that there is memory for; the rest of `records` the system has not given yet, or has back.
   private var residentRecords = 0
@@ -62,6 +64,7 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     precondition((4...UserTable.recordLimit).contains(limits.events) && limits.bytes <= Int(UInt32.max))
     precondition((1...UserTable.runLimit).contains(limits.run))
     self.limits = limits
+    arenaLimit = limits.bytes
     self.changes = changes
     users = UserTable(limit: limits.events)
     records = .allocate(capacity: limits.events)
@@ -80,13 +83,14 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   public var count: Int { recordCount }
 
   /// Whether one more behavior may not find room.
-  public var isFull: Bool { recordCount &+ 2 > limits.events || arenaCount &+ Self.maximumKeySize > limits.bytes }
+  public var isFull: Bool { recordCount &+ 2 > limits.events || arenaCount &+ Self.maximumKeySize > arenaLimit }
 
   /// Only when nobody else looks.
   func clear() {
     giveBack()
     users.clear()
     arenaCount = 0
+    arenaLimit = limits.bytes
     recordCount = 0
     foldedBefore.removeAll()
     erasedUsers.removeAll()
@@ -209,7 +213,8 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
   }
 
   /// Puts a marker in place of a user's run: a record of type 0 that leads to the state of the run and of the marker before it.
-  /// Readers that are in the old chain stay there. Without room the run just goes on: the buffer is about to be full.
+  /// Readers that are in the old chain stay there. Without room the run stays as it is, and the buffer is full: a run that went on could
+  /// become longer than can be counted.
   @inline(never)
   private func foldRun(of number: Int) {
     var count = 0
@@ -222,7 +227,10 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
     if let folded = earlier.folded {
       // The state just made lies in the folder's memory, which folding it again needs.
       let size = state.count
-      guard arenaCount + size <= limits.bytes else { return }
+      guard arenaCount + size <= limits.bytes else {
+        arenaLimit = 0
+        return
+      }
       (arena + arenaCount).copyMemory(from: state.baseAddress.unsafelyUnwrapped, byteCount: size)
       let copy = UnsafeRawBufferPointer(start: arena + arenaCount, count: size)
       state = withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) { pair in
@@ -231,7 +239,10 @@ public final class FoldBuffer: @unchecked Sendable {  // see above: one writer, 
         return folder.fold(UnsafeBufferPointer(pair))
       }
     }
-    guard arenaCount + state.count <= limits.bytes, recordCount < limits.events else { return }
+    guard arenaCount + state.count <= limits.bytes, recordCount < limits.events else {
+      arenaLimit = 0
+      return
+    }
     var folded = Behavior()
     folded.shop = UInt64(arenaCount)
     folded.item = UInt64(state.count)

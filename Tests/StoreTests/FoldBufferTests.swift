@@ -110,7 +110,7 @@ struct FoldBufferTests {
     #expect(users == (10_000 - 257) / 257 + 1)
   }
 
-  @Test("where a folded run finds no room, the run goes on, and nothing is lost")
+  @Test("where a folded run finds no room, the buffer is full, and nothing is lost")
   func fullByRuns() {
     var maker = BehaviorMaker(seed: 2, configuration)
     let behaviors = maker.behaviors(1000, groups: 4, span_days: 60)
@@ -126,6 +126,16 @@ struct FoldBufferTests {
       #expect(state == fixture.state(of: Array(behaviors.prefix(appended))), "\(bytes) bytes")
       longest = max(longest, run)
     }
-    #expect(longest > 16)
+    #expect(longest == 16)
+  }
+
+  @Test("a user of more behaviors than a run can count, whose folded runs find no room, loses none")
+  func beyondRuns() throws {
+    fixture.limits.buffer = FoldBufferLimits(events: 200_000, bytes: 3000, run: 64)
+    var maker = BehaviorMaker(seed: 5, configuration)
+    let behaviors = maker.behaviors(150_000, groups: 4, span_days: 60)
+    let store = try fixture.open()
+    try fixture.fill(store, behaviors.map { Event(user: "hot", behavior: $0) })
+    try #expect(store.generation.state(of: "hot") == fixture.state(of: behaviors))
   }
 }
