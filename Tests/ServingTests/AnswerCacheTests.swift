@@ -152,14 +152,7 @@ struct AnswerCacheTests {
   @Test("those asked for lately stay when others have to go, and memory stays within its bound")
   func secondChance() throws {
     let cache = AnswerCache(bytes: 32 * 64 << 10)
-    let generation = try ServingFixture().store.generation
-    let proof = try #require(
-      try withBytes("u") { user -> AnswerProof? in
-        let scratch = ReadScratch(rules: generation.rules)
-        scratch.wantsProof = true
-        try generation.withState(of: user, in: 0..<1, scratch) { _ in }
-        return scratch.proof
-      })
+    let proof = try ServingFixture().proof()
     let key = AnswerKey(SequenceQuery(), .json, generation: 1)
     var output = ByteBuffer()
     let answer = [UInt8](repeating: 7, count: 3000)

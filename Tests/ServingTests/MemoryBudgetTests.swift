@@ -34,11 +34,7 @@ struct MemoryBudgetTests {
 
   /// Answers of many lengths, so that none fills a chunk, some have one of their own, and some are written in place of others.
   private func fill(_ cache: AnswerCache, _ generator: inout SeededGenerator, _ kept: inout [String: [UInt8]]) throws {
-    let generation = try ServingFixture().store.generation
-    let scratch = ReadScratch(rules: generation.rules)
-    scratch.wantsProof = true
-    try withBytes("u") { user in try generation.withState(of: user, in: 0..<1, scratch) { _ in } }
-    let proof = try #require(scratch.proof)
+    let proof = try ServingFixture().proof()
     for number in 0..<4000 {
       let user = "user-\(Int.random(in: 0..<600, using: &generator))"
       let length = number % 50 == 0 ? 9000 : Int.random(in: 0..<1500, using: &generator)
@@ -80,11 +76,7 @@ struct MemoryBudgetTests {
   @Test("is given back to the system at once")
   func givenBack() throws {
     let cache = AnswerCache(bytes: 64 * mebibyte)
-    let generation = try ServingFixture().store.generation
-    let scratch = ReadScratch(rules: generation.rules)
-    scratch.wantsProof = true
-    try withBytes("u") { user in try generation.withState(of: user, in: 0..<1, scratch) { _ in } }
-    let proof = try #require(scratch.proof)
+    let proof = try ServingFixture().proof()
     let answer = [UInt8](repeating: 1, count: 4000)
     for number in 0..<20_000 {
       answer.withUnsafeBytes { bytes in

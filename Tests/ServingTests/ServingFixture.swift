@@ -4,6 +4,7 @@ import InterestModel
 import InterestStore
 import Lookup
 import TestKit
+import Testing
 
 @testable import Serving
 
@@ -37,6 +38,14 @@ final class ServingFixture {
     let other = LookupService()
     other.publish(backend)
     fresh = Lookups(other)
+  }
+
+  /// Of a user whom nobody knows.
+  func proof() throws -> AnswerProof {
+    let scratch = ReadScratch(rules: store.generation.rules)
+    scratch.wantsProof = true
+    try withBytes("u") { user in try store.generation.withState(of: user, in: 0..<1, scratch) { _ in } }
+    return try #require(scratch.proof)
   }
 
   var figures: AnswerCache.Figures { service.cache?.figures ?? AnswerCache.Figures() }
