@@ -64,7 +64,8 @@ enum Schema {
         "memory.budget_bytes", \.memory.budget_bytes, .integer(0...(1 << 40), "of bytes"),
         """
         Resident memory that the process is to stay under: ready answers (lookup.cache_bytes) make room when buffers, event ids, blocks or \
-        replies take more, until 16 MiB of them are left. 0: 512 MiB, and what caches and buffers are larger than their defaults.
+        replies take more, until 16 MiB of them are left, or a sixteenth of lookup.cache_bytes where that is more. 0: 512 MiB, and what \
+        caches and buffers are larger than their defaults.
         """),
       Key(
         "memory.block_cache_bytes", \.memory.blockCache_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),

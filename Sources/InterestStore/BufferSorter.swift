@@ -36,8 +36,11 @@ struct BufferSorter: ~Copyable {
 
   mutating func sort(_ buffer: borrowing FoldBuffer) {
     reserve(users: buffer.users.count, records: buffer.count)
-    orderUsers(buffer)
-    sortByPlace(buffer)
+    // A place for each user to look at, where any user has a marker.
+    var foldedBefore = [UInt32](repeating: 0, count: buffer.foldedBefore.isEmpty ? 0 : buffer.users.count)
+    for (user, before) in buffer.foldedBefore { foldedBefore[user] = before }
+    orderUsers(buffer, foldedBefore)
+    sortByPlace(buffer, foldedBefore)
   }
 
   /// What a flush writes for a user.
@@ -75,7 +78,7 @@ struct BufferSorter: ~Copyable {
   }
 
   /// Counting sort, so that runs lie in the order in which they are written. What a user's marker stands for, and the marker, stay behind.
-  private func sortByPlace(_ buffer: borrowing FoldBuffer) {
+  private func sortByPlace(_ buffer: borrowing FoldBuffer, _ foldedBefore: [UInt32]) {
     let records = buffer.records
     let ends = ends
     let sorted = sorted
@@ -85,9 +88,6 @@ struct BufferSorter: ~Copyable {
       ends[Int(order[place].user)] = start
       start &+= order[place].count
     }
-    // One place to look at for each record, where any user has a marker.
-    var foldedBefore = [UInt32](repeating: 0, count: buffer.foldedBefore.isEmpty ? 0 : buffer.users.count)
-    for (user, before) in buffer.foldedBefore { foldedBefore[user] = before }
     for index in 0..<buffer.count {
       let user = Int(records[index].tag)
       if !foldedBefore.isEmpty, UInt32(truncatingIfNeeded: index) < foldedBefore[user] { continue }
@@ -97,14 +97,14 @@ struct BufferSorter: ~Copyable {
     }
   }
 
-  private func orderUsers(_ buffer: borrowing FoldBuffer) {
+  private func orderUsers(_ buffer: borrowing FoldBuffer, _ foldedBefore: [UInt32]) {
     for user in 0..<buffer.users.count {
       let key = buffer.key(of: user)
       (order + user).initialize(
         to: Place(
           high: prefix(key, 0), low: prefix(key, 8), user: UInt32(truncatingIfNeeded: user),
           count: UInt32(truncatingIfNeeded: buffer.users.entries[user].chain.count),
-          hasEarlier: buffer.foldedBefore[user] != nil))
+          hasEarlier: !foldedBefore.isEmpty && foldedBefore[user] != 0))
     }
     introsort(order, buffer.users.count) { a, b in
       if a.high != b.high { return a.high < b.high }

@@ -19,8 +19,9 @@ struct AnswerChunks: ~Copyable {
 
   /// - Parameter limit: Bytes that there will be at most.
   init(limit: Int) {
+    // So few that the system's limit of mappings (vm.max_map_count) is far away, and so many that emptying one is quick.
     let page = 4096
-    chunkSize = min(max(limit / 32 / page * page, page), 1 << 16)
+    chunkSize = min(max(limit / 32 / page * page, page), max(limit / 128 / page * page, 1 << 16))
   }
 
   deinit { for chunk in chunks { munmap(chunk.start, chunk.size) } }

@@ -147,9 +147,14 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
 
   /// What the shard may take from now on; the oldest answers go at once where it has more.
   func limit(to limit_bytes: Int) {
-    mutex.withLock {
-      self.limit_bytes = limit_bytes
-      while bytes > limit_bytes && chunks.count > 0 { emptyOldest(giveBack: true) }
+    // A chunk at a time: lookups wait no longer than for one.
+    var isTooMuch = true
+    while isTooMuch {
+      mutex.withLock {
+        self.limit_bytes = limit_bytes
+        if bytes > limit_bytes { emptyOldest(giveBack: true) }
+        isTooMuch = bytes > limit_bytes && chunks.count > 0
+      }
     }
   }
 
@@ -206,10 +211,7 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
 
   /// Memory for an entry; nil where there is none even without the others.
   private func makeRoom(for block: Int) -> UnsafeMutableRawPointer? {
-    if 2 * (figures.answers + 1) > mask {
-      let capacity = 2 * (mask + 1)
-      if bytes + capacity * Self.slotSize / 2 + block < limit_bytes { grow(to: capacity) }
-    }
+    if 2 * (figures.answers + 1) > mask { growTable() }
     // Each chunk once, and once more where all in it had been asked for.
     for _ in 0...2 * chunks.count {
       let tableSize = (mask + 1) * Self.slotSize
@@ -217,6 +219,15 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
       emptyOldest(giveBack: chunks.isLarge(block))
     }
     return nil
+  }
+
+  /// Twice as large, up to a quarter of all memory. Where short answers follow long ones, which have taken all of it with few places in the
+  /// table, chunks make room.
+  private func growTable() {
+    let more = (mask + 1) * Self.slotSize
+    guard more <= limit_bytes / 8 else { return }
+    while bytes + more > limit_bytes && chunks.count > 0 { emptyOldest(giveBack: true) }
+    if bytes + more <= limit_bytes { grow(to: 2 * (mask + 1)) }
   }
 
   private func grow(to capacity: Int) {

@@ -13,11 +13,12 @@ struct AnswerBudget {
 
   /// By which `rest` falls at each look: 16 MiB a second.
   private static var fall: Int { 4 << 20 }
+  /// Or a sixteenth of all, where that is more.
   private static var leastAnswers: Int { 16 << 20 }
 
   init(all: Int, answers: Int) {
     self.all = all
-    self.answers = min(Self.leastAnswers, answers)...answers
+    self.answers = min(max(Self.leastAnswers, answers / 16), answers)...answers
   }
 
   /// What answers may take from now on, of which `taken` are taken of the `resident` bytes of the process.
@@ -42,11 +43,15 @@ public final class MemoryWatch: Sendable {
 
   /// - Parameter budget_bytes: Of the whole process, resident.
   public init(_ cache: AnswerCache, budget_bytes: Int) {
-    thread = Threads.Thread(name: "memory") { [stopping] in
+    // Prompt as the threads of lookups are, which would wait for a shard that this one has while others have the processor.
+    thread = Threads.Thread(name: "memory", scheduling: .prompt) { [stopping] in
       var budget = AnswerBudget(all: budget_bytes, answers: cache.most_bytes)
+      var known = cache.most_bytes
       while true {
         if let resident = ProcessMemory.resident_bytes {
-          cache.limit(to: budget.limit(resident: resident, taken: cache.figures.bytes))
+          let limit = budget.limit(resident: resident, taken: cache.figures.bytes)
+          if limit != known { cache.limit(to: limit) }
+          known = limit
         }
         let isAsked = stopping.mutex.withLock {
           if !stopping.isAsked { _ = stopping.mutex.wait(until: MonotonicClock.now_ns + Self.interval_ns) }

@@ -39,9 +39,6 @@ struct Endpoint: Sendable {
       name: "http", loops: Self.loops(configuration.http.threads, service), limits: configuration.networkLimits,
       listeners: [listener])
     self.service = service
-    memory = service.cache.map {
-      MemoryWatch($0, budget_bytes: configuration.memoryBudget_bytes(answers: $0.most_bytes))
-    }
     self.security = security
     isSecure = security.tls(of: "http") != nil
     self.metrics = metrics
@@ -50,6 +47,9 @@ struct Endpoint: Sendable {
     service.instance = instance
     respServer = try Self.serveRESP(configuration, service, security, metrics)
     grpc = try Self.serveGRPC(configuration, service, security, metrics)
+    memory = service.cache.map {
+      MemoryWatch($0, budget_bytes: configuration.memoryBudget_bytes(answers: $0.most_bytes))
+    }
     log.info(
       "listening",
       [

@@ -17,6 +17,8 @@ struct MemoryBudgetTests {
     #expect(budget.limit(resident: 100 * mebibyte, taken: 0) == 224 * mebibyte)
     #expect(budget.limit(resident: 600 * mebibyte, taken: 200 * mebibyte) == 112 * mebibyte)
     #expect(budget.limit(resident: 900 * mebibyte, taken: 112 * mebibyte) == 16 * mebibyte)
+    var large = AnswerBudget(all: 512 * mebibyte, answers: 1024 * mebibyte)
+    #expect(large.limit(resident: 900 * mebibyte, taken: 0) == 64 * mebibyte)
     var small = AnswerBudget(all: 512 * mebibyte, answers: 4 * mebibyte)
     #expect(small.limit(resident: 900 * mebibyte, taken: 0) == 4 * mebibyte)
   }
@@ -71,6 +73,27 @@ struct MemoryBudgetTests {
       #expect(found.count == cache.figures.answers)
       #expect(found.count > 50)
     }
+  }
+
+  @Test("holds as many short answers after long ones as without them")
+  func shortAfterLong() throws {
+    let proof = try ServingFixture().proof()
+    func keep(_ count: Int, _ length: Int, in cache: AnswerCache) -> Int {
+      let answer = [UInt8](repeating: 1, count: length)
+      for number in 0..<count {
+        answer.withUnsafeBytes { bytes in
+          withBytes("user-\(length)-\(number)") { cache.keep($0, key, proof, isKnown: true, bytes) }
+        }
+      }
+      return cache.figures.answers
+    }
+    let bytes = 16 * mebibyte
+    let only = keep(60_000, 300, in: AnswerCache(bytes: bytes))
+    let cache = AnswerCache(bytes: bytes)
+    #expect(keep(2_000, 12_000, in: cache) < 1_500)
+    let after = keep(60_000, 300, in: cache)
+    #expect(after > only * 9 / 10, "\(after) answers, and \(only) without long ones before")
+    #expect(cache.figures.bytes <= bytes)
   }
 
   @Test("is given back to the system at once")
