@@ -100,7 +100,11 @@ struct NetworkServerTests {
 
   @Test("many clients that do not read hold a bounded amount of memory together: those for whom most waits are ended")
   func outputBudget() throws {
-    let server = try NetworkServer.lines { $0.waiting_bytes = 1 << 20 }
+    let server = try NetworkServer.lines {
+      $0.waiting_bytes = 1 << 20
+      // The last client reads once all others have: no other limit than that of bytes ends it meanwhile.
+      $0.write_ms = 600_000
+    }
     let deaf = try (0..<8).map { _ in try server.client(receiveBuffer_bytes: 4096) }
     // For each more than two sockets' buffers hold, of which up to 350 kB wait in the server.
     for client in deaf { try client.send(String(repeating: "big 100000\n", count: 150)) }
