@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <event2/event.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,6 +22,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,6 +37,12 @@ static inline int cnet_accept(int listener) { return accept4(listener, 0, 0, SOC
 
 /// Another descriptor, closed on exec, of the same open socket, or -1 with errno. fcntl is variadic.
 static inline int cnet_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
+
+/// Bytes that were sent and that the peer's system has not acknowledged (tcp(7)); ioctl is variadic.
+static inline int cnet_unacknowledged(int socket) {
+  int count = 0;
+  return ioctl(socket, SIOCOUTQ, &count) == 0 ? count : 0;
+}
 
 // MARK: OpenSSL's function-like macros, and what takes a callback.
 

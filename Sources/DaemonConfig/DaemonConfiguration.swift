@@ -61,6 +61,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var batchUsers = 16_000
     /// 0: as many as there are processors, 4 at most.
     public var batchThreads = 0
+    public var drain_ms = 8_000
     public init() {}
   }
 

@@ -100,6 +100,12 @@ enum Schema {
       Key(
         "lookup.batch_threads", \.lookup.batchThreads, .integer(0...64),
         "Threads that look up the users of batches of more than 32. 0: as many as there are processors, 4 at most."),
+      Key(
+        "lookup.drain_ms", \.lookup.drain_ms, .integer(0...3_600_000, "of milliseconds"),
+        """
+        So long after a SIGTERM requests that have come are answered and clients take their replies; what is left then is cut off. It ends \
+        when all are done, and a client that takes nothing for 2 s is not waited for.
+        """),
     ])
 
   private static let ingest = Section(

@@ -63,7 +63,10 @@ extension Connection {
   /// Into the loop's memory.
   private func receive() -> Socket.Outcome {
     let outcome = channel.receive(loop.readMemory, min(room_bytes - input.count, Self.piece_bytes))
-    if case .bytes(let count) = outcome { counters.received_bytes.add(UInt64(count), ordering: .relaxed) }
+    if case .bytes(let count) = outcome {
+      hasReceived = true
+      counters.received_bytes.add(UInt64(count), ordering: .relaxed)
+    }
     return outcome
   }
 

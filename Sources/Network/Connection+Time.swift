@@ -53,4 +53,13 @@ extension Connection {
     guard !isBlocked else { return }
     if handler.keepsTime { transmit() } else { readable() }
   }
+
+  /// The loop drains, and looks after each of the connection whether its peer is still at it. What is owed for other reasons than the
+  /// peer's is waited for.
+  func expelStalled() {
+    let waits_bytes = output.count + channel.socket.unacknowledged_bytes
+    let isStalled = !hasReceived && waits_bytes == waited_bytes && (isBlocked || !owesReplies)
+    (hasReceived, waited_bytes) = (false, waits_bytes)
+    if isStalled { expel() }
+  }
 }

@@ -41,6 +41,9 @@ final class Connection {
   var partial = false
   /// A request waits for its reply: nothing after it is parsed, and no more is read than fits.
   var isDeferred = false
+  /// Since a draining loop looked last, bytes have come; and how many waited for the peer then, -1 before the first look.
+  var hasReceived = false
+  var waited_bytes = -1
   /// Has read, and is answered in the loop's turn.
   var isInTurn = false
   /// The handler is at work: what it writes is sent when it is done.

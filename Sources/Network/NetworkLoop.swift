@@ -46,6 +46,7 @@ final class NetworkLoop: @unchecked Sendable {
   private var wakeEvent: Event?
   private var resumeEvent: Event?
   private var graceEvent: Event?
+  private var stallEvent: Event?
 
   /// After the process has run out of descriptors, or reached the limit, accepting rests this long: the waiting client keeps
   /// the listening socket readable, and looking again at once would only burn the thread.
@@ -105,6 +106,7 @@ final class NetworkLoop: @unchecked Sendable {
     shedEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).shed() }
     turnEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).answerTurn() }
     graceEvent = Event(base, -1, 0, context) { _, _, context in NetworkLoop.from(context).expelAll() }
+    stallEvent = Event(base, -1, EV_PERSIST, context) { _, _, context in NetworkLoop.from(context).expelStalled() }
     wakeEvent?.add()
     for acceptor in acceptors { acceptor.start() }
     event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
@@ -114,6 +116,7 @@ final class NetworkLoop: @unchecked Sendable {
     wakeEvent = nil
     resumeEvent = nil
     graceEvent = nil
+    stallEvent = nil
     turnEvent = nil
     shedEvent = nil
   }
@@ -179,8 +182,13 @@ final class NetworkLoop: @unchecked Sendable {
     isDraining = true
     acceptors = []
     for connection in Array(connections.values) { connection.drain() }
+    expelStalled()
+    stallEvent?.add(after_ns: UInt64(limits.stall_ms) * 1_000_000)
     if connections.isEmpty { event_base_loopbreak(base) }
   }
+
+  /// Of those who may take what is theirs, who does not.
+  private func expelStalled() { for connection in Array(connections.values) { connection.expelStalled() } }
 
   private func expelAll() {
     for connection in Array(connections.values) { connection.expel() }

@@ -15,7 +15,10 @@ struct Outbox: ~Copyable {
     self.kept_bytes = kept_bytes
   }
 
-  var isEmpty: Bool { sent == waiting.count }
+  var isEmpty: Bool { count == 0 }
+
+  /// Bytes that wait.
+  var count: Int { waiting.count - sent }
 
   /// Memory above what an emptied one keeps.
   var held_bytes: Int { max(0, waiting.capacity_bytes - kept_bytes) }

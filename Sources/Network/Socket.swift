@@ -48,6 +48,9 @@ struct Socket {
     return count >= 0 ? .bytes(count) : Self.failure()
   }
 
+  /// Bytes that were sent and have not arrived at the peer's system.
+  var unacknowledged_bytes: Int { Int(cnet_unacknowledged(descriptor)) }
+
   /// Whether what does not fill a packet waits for more (tcp(7)).
   func cork(_ isCorked: Bool) {
     var value: Int32 = isCorked ? 1 : 0

@@ -20,9 +20,8 @@ struct Endpoint: Sendable {
   private let memory: MemoryWatch?
   private let service: LookupService
   private let security: Security
-
-  /// Requests under way may take so long after a stop.
-  private static var grace_ms: Int { 2000 }
+  /// Requests under way, and replies that clients take, may take so long after a stop.
+  private let grace_ms: Int
 
   init(_ configuration: DaemonConfiguration, _ service: LookupService, _ security: Security, _ log: Log) throws {
     let metrics = DaemonMetrics(service, security)
@@ -40,6 +39,7 @@ struct Endpoint: Sendable {
       listeners: [listener])
     self.service = service
     self.security = security
+    grace_ms = configuration.lookup.drain_ms
     isSecure = security.tls(of: "http") != nil
     self.metrics = metrics
     metrics.setNetwork(server.counters)
@@ -119,9 +119,9 @@ struct Endpoint: Sendable {
     defer { security.stop() }
     service.beginDraining()
     // Side by side: each may take all of the grace.
-    let draining = respServer.map { server in Thread(name: "drain-resp") { server.drain(grace_ms: Self.grace_ms) } }
-    let drainingGRPC = grpc.map { grpc in Thread(name: "drain-grpc") { grpc.server.drain(grace_ms: Self.grace_ms) } }
-    server.drain(grace_ms: Self.grace_ms)
+    let draining = respServer.map { server in Thread(name: "drain-resp") { server.drain(grace_ms: grace_ms) } }
+    let drainingGRPC = grpc.map { grpc in Thread(name: "drain-grpc") { grpc.server.drain(grace_ms: grace_ms) } }
+    server.drain(grace_ms: grace_ms)
     draining?.join()
     drainingGRPC?.join()
     memory?.stop()

@@ -32,6 +32,7 @@ struct PrintingTests {
           maximum_requests: 1024
           batch_users: 16000
           batch_threads: 0
+          drain_ms: 8000
         ingest:
           maximum_record_bytes: 1048576
           level0_files: 40

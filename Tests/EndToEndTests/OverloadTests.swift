@@ -40,6 +40,20 @@ struct OverloadTests {
     #expect(try server.command.wait(within: 10).code == 0)
   }
 
+  @Test("that stops waits for a client that takes its replies slowly", arguments: ["http", "resp"])
+  func slowReader(protocolName: String) throws {
+    let (server, line) = try serve()
+    try PythonPrograms.run("overload.py", ["slow", line, "\(server.command.processID)", protocolName])
+    #expect(try server.command.wait(within: 10).code == 0)
+  }
+
+  @Test("answers clients that end their side before they have been answered", arguments: ["http", "resp"])
+  func halfClosed(protocolName: String) throws {
+    let (server, line) = try serve()
+    try PythonPrograms.run("overload.py", ["ended", line, protocolName])
+    try server.stop()
+  }
+
   @Test("of descriptors answers who is there, rests, and lets others in when there is room")
   func descriptors() throws {
     let (server, line) = try serve()

@@ -3,6 +3,8 @@
 
 usage: overload.py crowd INSTANCE TEXT...          each of the texts must be among the refusals
        overload.py drain INSTANCE PID PROTOCOL     sends the SIGTERM
+       overload.py slow INSTANCE PID PROTOCOL      likewise, while a client takes a long reply slowly
+       overload.py ended INSTANCE PROTOCOL         by a client that sends, and ends its side
        overload.py descriptors INSTANCE PID        as many as it may have are set already
 
 INSTANCE is `name http=HOST:PORT grpc=HOST:PORT resp=HOST:PORT`. The sample is what it serves.
@@ -186,6 +188,83 @@ def drain(line, pid, protocol):
         pass
 
 
+def long_requests(protocol, count, users):
+    """So many requests of so many users each, which wait for the batch threads."""
+    if protocol == "resp":
+        return count * resp_command("MGET", *BATCH[:users])
+    body = ('{"users":["' + '","'.join(BATCH[:users]) + '"]}').encode()
+    return count * (b"POST /v1/sequences:batchGet HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def connect(line, protocol):
+    address = dict(field.split("=", 1) for field in line.split()[1:])[protocol]
+    host, port = address.rsplit(":", 1)
+    return socket.create_connection((host, int(port)), 20)
+
+
+class Paced:
+    """A socket's bytes, at so many a second."""
+
+    def __init__(self, connection, rate):
+        self.connection, self.rate, self.got, self.bytes = connection, rate, 0, b""
+        self.began = time.monotonic()
+
+    def more(self):
+        ahead_s = self.got / self.rate - (time.monotonic() - self.began)
+        if ahead_s > 0:
+            time.sleep(ahead_s)
+        piece = self.connection.recv(1 << 16)
+        self.got += len(piece)
+        self.bytes += piece
+        return piece
+
+    def readline(self):
+        while b"\n" not in self.bytes and self.more():
+            pass
+        return self.read(self.bytes.find(b"\n") + 1)
+
+    def read(self, size):
+        while len(self.bytes) < size and self.more():
+            pass
+        taken, self.bytes = self.bytes[:size], self.bytes[size:]
+        return taken
+
+
+READ = {"resp": read_resp, "http": read_http}
+
+
+def slow(line, pid, protocol):
+    """A client that goes on to take its replies for longer than a silent one is waited for gets all of them."""
+    connection = connect(line, protocol)
+    connection.sendall(long_requests(protocol, 1, 100))
+    first = READ[protocol](connection.makefile("rb"))
+    size = len(first) if protocol == "http" else sum(len(value) for value in first)
+    count = max(2, 40_000_000 // size)
+    connection.sendall(long_requests(protocol, count, 100))
+    paced = Paced(connection, count * size / 5)
+    for index in range(count):
+        require(READ[protocol](paced) == first, f"reply {index} of {count} is another")
+        if index == 0:
+            os.kill(int(pid), signal.SIGTERM)
+            stopped = time.monotonic()
+    require(time.monotonic() - stopped > 3, "the replies were not slow")
+    require(READ[protocol](paced) is None, "there is more")
+
+
+def ended(line, protocol):
+    """A client that ends its side gets all replies, those that wait for other threads too."""
+    whole = connect(line, protocol)
+    whole.sendall(long_requests(protocol, 1, 300))
+    right = READ[protocol](whole.makefile("rb"))
+    for count in (1, 3):
+        connection = connect(line, protocol)
+        connection.sendall(long_requests(protocol, count, 300))
+        connection.shutdown(socket.SHUT_WR)
+        file = connection.makefile("rb")
+        require(all(READ[protocol](file) == right for _ in range(count)), "a wrong answer")
+        require(READ[protocol](file) is None, "there is more")
+
+
 # Descriptors
 
 
@@ -225,7 +304,7 @@ def descriptors(line, pid):
 
 
 def main():
-    check = {check.__name__: check for check in (crowd, drain, descriptors)}[sys.argv[1]]
+    check = {check.__name__: check for check in (crowd, drain, slow, ended, descriptors)}[sys.argv[1]]
     try:
         check(*sys.argv[2:])
     except (Failure, Gone, Refused, Retryable, OSError) as failure:
