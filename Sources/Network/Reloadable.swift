@@ -3,6 +3,6 @@ public protocol Reloadable: AnyObject, Sendable {
   /// Their paths.
   var files: [String] { get }
 
-  /// Reads them again. Where they are of no use, everything stays as it was.
+  /// Reads them again. What is of no use leaves what was.
   func reload() throws(NetworkError)
 }

@@ -106,7 +106,6 @@ struct CredentialsTests {
   @Test(
     "a file that is of no use is refused with its line, and without what stands there; what was before stays",
     arguments: [
-      ("", ": there is no token in it"), ("# x\n\n", ": there is no token in it"),
       ("good-0123456789abc\nshort\n", ":2: a token has 16 to 512 characters"),
       ("two words in one line\n", ":1: a token has only visible ASCII characters"),
       ("0123456789abcdé\n", ":1: a token has only visible ASCII characters"),
@@ -122,6 +121,48 @@ struct CredentialsTests {
     #expect(error?.description.contains("short") == false && error?.description.contains("0123") == false)
     var credentials = Credentials(authorizer, identity: nil)
     #expect(access(&credentials, .read, Self.reader) == .allowed)
+  }
+
+  @Test("a file without a token is refused at the start", arguments: ["", "# x\n\n"])
+  func emptyAtStart(text: String) throws {
+    _ = try authorizer()
+    try write(text, to: "read")
+    var rules = Authorizer.Rules()
+    rules.readTokens = folder.file("read")
+    let error = #expect(throws: NetworkError.self) { try Authorizer(rules) }
+    #expect(error?.description.hasPrefix(folder.file("read") + ": there is no token in it") == true)
+  }
+
+  @Test("a file that is emptied takes its tokens back, and the other's stay", arguments: ["", "# none any more\n"])
+  func emptied(text: String) throws {
+    let authorizer = try authorizer()
+    var credentials = Credentials(authorizer, identity: nil)
+    try write(text, to: "read")
+    try authorizer.reload()
+    #expect(access(&credentials, .read, Self.reader) == .unknown)
+    #expect(access(&credentials, .read, "reader-second-token") == .unknown)
+    #expect(access(&credentials, .admin, Self.admin) == .allowed)
+    try write(text, to: "admin")
+    try authorizer.reload()
+    #expect(access(&credentials, .admin, Self.admin) == .unknown)
+    // Nobody's tokens are not everybody's rights.
+    #expect(access(&credentials, .read, nil) == .missing)
+  }
+
+  @Test("what is wrong in one file does not keep the other from being read again")
+  func independent() throws {
+    let authorizer = try authorizer()
+    var credentials = Credentials(authorizer, identity: nil)
+    try write("short\n", to: "read")
+    try write(Self.other, to: "admin")
+    let error = #expect(throws: NetworkError.self) { try authorizer.reload() }
+    #expect(error?.description.hasPrefix(folder.file("read") + ":1: ") == true)
+    #expect(access(&credentials, .admin, Self.admin) == .unknown)
+    #expect(access(&credentials, .admin, Self.other) == .allowed)
+    #expect(access(&credentials, .read, Self.reader) == .allowed)
+    try write("short\n", to: "admin")
+    let both = #expect(throws: NetworkError.self) { try authorizer.reload() }
+    for name in ["read", "admin"] { #expect(both?.description.contains(folder.file(name) + ":1: ") == true) }
   }
 
   @Test("a file that is not there is named")

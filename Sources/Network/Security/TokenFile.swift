@@ -10,7 +10,9 @@ enum TokenFile {
   private static let token_bytes = 16...512
 
   /// Calls `body` with each token, whose bytes are lent. Errors name the line, never what it has.
-  static func read(_ path: String, _ body: (UnsafeRawBufferPointer) -> Void) throws(NetworkError) {
+  static func read(
+    _ path: String, mayBeEmpty: Bool = false, _ body: (UnsafeRawBufferPointer) -> Void
+  ) throws(NetworkError) {
     var bytes = try contents(path)
     defer { bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
     var count = 0
@@ -22,7 +24,7 @@ enum TokenFile {
       if count > tokenLimit { throw NetworkError(.credentials, "\(path): more than \(tokenLimit) tokens") }
       token.withUnsafeBytes(body)
     }
-    if count == 0 {
+    if count == 0 && !mayBeEmpty {
       throw NetworkError(
         .credentials, "\(path): there is no token in it; write one a line, as from openssl rand -hex 32")
     }

@@ -24,10 +24,10 @@ struct TokenTable: Sendable {
     entries.append((Digest(of: token), rights))
   }
 
-  /// Nil where nobody has it. All entries are looked at, so that the time tells nothing about them.
-  func rights(of digest: Digest) -> Rights? {
+  /// None where nobody has it. All entries are looked at, so that the time tells nothing about them.
+  func rights(of digest: Digest) -> Rights {
     var rights: Rights = []
     for entry in entries where entry.digest.equals(digest) { rights.formUnion(entry.rights) }
-    return rights.isEmpty ? nil : rights
+    return rights
   }
 }
