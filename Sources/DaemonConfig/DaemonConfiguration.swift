@@ -117,6 +117,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var maximumConnections = 1024
     public var requestDeadline_ms = 10_000
     public var idleTimeout_ms = 60_000
+    public var strangerTimeout_ms = 10_000
     public init() {}
   }
 
@@ -141,6 +142,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public var threads = 0
     public var maximumConnections = 1024
     public var idleTimeout_ms = 600_000
+    public var strangerTimeout_ms = 10_000
     public init() {}
   }
 

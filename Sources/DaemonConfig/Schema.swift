@@ -239,6 +239,12 @@ enum Schema {
       Key(
         "http.idle_timeout_ms", \.http.idleTimeout_ms, .integer(1...86_400_000, "of milliseconds"),
         "How long a connection may stay open without a request."),
+      Key(
+        "http.stranger_timeout_ms", \.http.strangerTimeout_ms, .integer(1...86_400_000, "of milliseconds"),
+        """
+        The same for one that has had no request yet; where auth is configured, none that needs a right and was let in. It keeps those \
+        who say nothing from taking up the connections.
+        """),
     ])
 
   private static let log = Section(

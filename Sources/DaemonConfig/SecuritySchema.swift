@@ -92,6 +92,12 @@ extension Schema {
       Key(
         "resp.idle_timeout_ms", \.resp.idleTimeout_ms, .integer(1...86_400_000, "of milliseconds"),
         "How long a connection may stay open without a command: clients keep theirs in pools."),
+      Key(
+        "resp.stranger_timeout_ms", \.resp.strangerTimeout_ms, .integer(1...86_400_000, "of milliseconds"),
+        """
+        The same for one that has had no command yet, or where auth is configured is not authenticated. Pools whose clients say \
+        nothing when they connect may need more.
+        """),
     ])
 }
 

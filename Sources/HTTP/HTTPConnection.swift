@@ -12,6 +12,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
   /// Of the body that is not complete, as the server's count has it.
   private var held_bytes = 0
   private var credentials: Credentials?
+  private var hasBeenLetIn = false
   /// The reply that is owed.
   private var deferral: HTTPDeferral?
 
@@ -43,6 +44,8 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     }
     _ = refuse(.requestTimeout, "the request was not complete in time", &output)
   }
+
+  override var isStranger: Bool { !hasBeenLetIn && !server.authorizer.isOpen }
 
   override func ended() {
     hold(0)
@@ -144,7 +147,9 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     var credentials = credentials ?? Credentials(server.authorizer, identity: identity)
     let access = credentials.access(right, token: parser.bearerToken)
     self.credentials = credentials
-    return access == .allowed ? nil : (access, right)
+    if access != .allowed { return (access, right) }
+    hasBeenLetIn = true
+    return nil
   }
 
   /// Answers the request that the parser has, or leaves that for later.

@@ -112,6 +112,7 @@ extension Connection {
       let reception = handler.receive(UnsafeRawBufferPointer(rebasing: bytes[used...]), &loop.stage)
       let before = used
       used += reception.consumed
+      if reception.consumed > 0 && reception.verdict != .partial { hasAsked = true }
       switch reception.verdict {
       case .complete:
         partial = false

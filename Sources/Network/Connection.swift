@@ -37,6 +37,10 @@ final class Connection {
   var waiting_bytes = 0
   /// The first byte of the handshake has been looked at.
   var hasBegun = false
+  /// A request has been complete.
+  var hasAsked = false
+  /// Until a request has been complete, and one was let in where not all are.
+  private var isStranger = true
   /// A request has begun and is not complete.
   var partial = false
   /// A request waits for its reply: nothing after it is parsed, and no more is read than fits.
@@ -146,7 +150,9 @@ final class Connection {
       } else if partial || isDeferred {
         deadline.begin(.request, limits.request_ms, now_ns: loop.now_ns)
       } else {
-        deadline.begin(.idle, limits.idle_ms, now_ns: loop.now_ns)
+        if isStranger { isStranger = !hasAsked || handler.isStranger }
+        let idle_ms = isStranger ? min(limits.stranger_ms, limits.idle_ms) : limits.idle_ms
+        deadline.begin(.idle, idle_ms, now_ns: loop.now_ns)
       }
     }
   }

@@ -61,6 +61,9 @@ open class ConnectionHandler {
   /// Whether requests are being answered, apart from one that is deferred: then a peer that sends no more still gets its replies.
   open var isAnswering: Bool { false }
 
+  /// Whether no request has been let in yet, where not all are: then the connection has only `NetworkLimits.stranger_ms` between two.
+  open var isStranger: Bool { false }
+
   /// The connection is there; nothing has come yet.
   open func opened() {}
 

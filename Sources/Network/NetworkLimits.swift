@@ -18,6 +18,8 @@ public struct NetworkLimits: Sendable {
   public var waiting_bytes = 64 << 20
   /// A connection between two requests is closed after this.
   public var idle_ms = 60_000
+  /// Or after this, where that is less: as long as it has had no request, or none that was let in.
+  public var stranger_ms = 10_000
   /// From the first byte of a request until its last one has arrived.
   public var request_ms = 10_000
   /// From the moment the peer does not take bytes until it has taken all that are waiting.

@@ -27,6 +27,8 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     server.handler.opened(session)
   }
 
+  override var isStranger: Bool { session.access == .none }
+
   override func refusePlaintext(_ output: inout ByteBuffer) { output.append("-ERR this port speaks TLS\r\n") }
 
   override func foresee(_ input: UnsafeRawBufferPointer) {

@@ -67,6 +67,7 @@ extension DaemonConfiguration {
     limits.connections = http.maximumConnections
     limits.request_ms = http.requestDeadline_ms
     limits.idle_ms = http.idleTimeout_ms
+    limits.stranger_ms = http.strangerTimeout_ms
     limits.waiting_bytes = memory.waitingOutput_bytes
     return limits
   }
@@ -95,6 +96,7 @@ extension DaemonConfiguration {
     var limits = networkLimits
     limits.connections = resp.maximumConnections
     limits.idle_ms = resp.idleTimeout_ms
+    limits.stranger_ms = resp.strangerTimeout_ms
     return limits
   }
 

@@ -75,6 +75,7 @@ struct PrintingTests {
           maximum_connections: 1024
           request_deadline_ms: 10000
           idle_timeout_ms: 60000
+          stranger_timeout_ms: 10000
         grpc:
           listen: ""
           allow_remote: false
@@ -89,6 +90,7 @@ struct PrintingTests {
           threads: 0
           maximum_connections: 1024
           idle_timeout_ms: 600000
+          stranger_timeout_ms: 10000
         forward:
           tls: auto
           ca: ""

@@ -47,7 +47,7 @@ struct RefusalTests {
   }
 
   static let httpKeys =
-    "http.xyzzy: unknown key; http has listen, allow_remote, tls, advertise, redirect, threads, maximum_connections, request_deadline_ms, idle_timeout_ms"
+    "http.xyzzy: unknown key; http has listen, allow_remote, tls, advertise, redirect, threads, maximum_connections, request_deadline_ms, idle_timeout_ms, stranger_timeout_ms"
 
   @Test(
     "a value of another type or out of range is refused with what it must be",

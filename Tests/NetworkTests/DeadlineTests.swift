@@ -1,4 +1,6 @@
+import Foundation
 import HTTP
+import TestKit
 import Testing
 
 @testable import Network
@@ -14,6 +16,45 @@ struct DeadlineTests {
     #expect(try silent.readToEnd() == "")
     #expect(try answered.readToEnd() == "hello\n")
     #expect(server.wait { $0.open == 0 || $0.idleExpired == 2 })
+  }
+
+  @Test("a connection that has not asked anything yet is ended sooner")
+  func stranger() throws {
+    let server = try NetworkServer.lines { ($0.stranger_ms, $0.idle_ms) = (200, 60_000) }
+    let answered = try server.client()
+    try answered.send("hello\n")
+    #expect(try answered.read(asLongAs: "hello\n") == "hello\n")
+    let silent = try server.client()
+    #expect(try silent.readToEnd() == "")
+    #expect(server.wait { $0.idleExpired == 1 })
+    try answered.send("hello\n")
+    #expect(try answered.read(asLongAs: "hello\n") == "hello\n")
+  }
+
+  @Test("where requests need rights, so is a connection none of whose requests was let in")
+  func unauthorized() throws {
+    let folder = TemporaryDirectory()
+    try "reader-0123456789".write(toFile: folder.file("read"), atomically: true, encoding: .utf8)
+    var rules = Authorizer.Rules()
+    rules.readTokens = folder.file("read")
+    let authorizer = try Authorizer(rules)
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") {
+      HTTPServer(handler: ReadersHandler(), authorizer: authorizer)
+    }
+    var limits = NetworkLimits()
+    (limits.stranger_ms, limits.idle_ms) = (200, 60_000)
+    let server = try NetworkServer(limits: limits, listeners: [listener])
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n"
+    let reader = try server.client()
+    try reader.send(get + "Authorization: Bearer reader-0123456789\r\n\r\n")
+    let reply = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nread"
+    #expect(try reader.read(asLongAs: reply) == reply)
+    let stranger = try server.client()
+    try stranger.send(get + "\r\n")
+    #expect(try stranger.readToEnd().hasPrefix("HTTP/1.1 401 "))
+    // It may still ask without a token.
+    try reader.send(get + "\r\n")
+    #expect(String(decoding: try reader.read(), as: UTF8.self).hasPrefix("HTTP/1.1 401 "))
   }
 
   @Test("a request that drips is ended, however steadily")
@@ -121,4 +162,11 @@ struct DeadlineTests {
     first.finish()
     #expect(try third.read(asLongAs: "c\n") == "c\n")
   }
+}
+
+/// Needs the right to read.
+private final class ReadersHandler: HTTPHandler {
+  func right(for request: borrowing HTTPRequest) -> Rights { .read }
+
+  func respond(to request: borrowing HTTPRequest, into response: inout HTTPResponse) { response.body.append("read") }
 }

@@ -84,6 +84,28 @@ struct PipelineTests {
     server.stop()
   }
 
+  @Test("a connection that is not authenticated is ended sooner than one that is")
+  func stranger() throws {
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "") {
+      let handler = KeyHandler()
+      handler.password = Array("secret".utf8)
+      return RESPServer(handler: handler)
+    }
+    var limits = NetworkLimits()
+    (limits.stranger_ms, limits.idle_ms) = (200, 60_000)
+    let server = try NetworkServer(limits: limits, listeners: [listener])
+    let known = try RawSocket(port: server.addresses[0].port)
+    try known.send(Array("AUTH secret\r\n".utf8))
+    #expect(try known.read() == Array("+OK\r\n".utf8))
+    let stranger = try RawSocket(port: server.addresses[0].port)
+    try stranger.send(Array("GET a\r\n".utf8))
+    #expect(try stranger.read() == Array("-NOAUTH Authentication required.\r\n".utf8))
+    #expect(try stranger.read() == [])
+    try known.send(Array("GET a\r\n".utf8))
+    #expect(try known.read() == Array("$1\r\na\r\n".utf8))
+    server.stop()
+  }
+
   @Test("a drain answers all that had arrived, behind a reply that waits for its reader too")
   func drain() throws {
     let socket = try RawSocket(port: server.addresses[0].port)
