@@ -156,6 +156,12 @@ final class DaemonMetrics: Sendable {
     let generation = backend.store.generation
     writer.gauge("interestd_generation", "The generation that lookups are answered from.", Double(generation.number))
     writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
+    let cache = backend.store.blockCache
+    writer.gauge(
+      "interestd_block_cache_used_bytes", "Memory of blocks of these files.", Double(cache.used_bytes))
+    writer.gauge(
+      "interestd_block_cache_pinned_bytes", "Of these, what stays: above all the files' indices and filters.",
+      Double(cache.pinned_bytes))
     writer.gauge(
       "interestd_event_ids_bytes", "Bytes of the files that hold event ids, about.",
       Double(generation.duplicateIDs_bytes))

@@ -26,7 +26,7 @@ struct ServeCommand {
     }
     try configuration.apply(arguments)
     let log = configuration.makeLog()
-    OpenFiles.raiseLimit(configuration, log)
+    OpenFiles.check(configuration, log)
     let security = try Security(configuration, log)
     let service = LookupService(
       version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers,
@@ -34,6 +34,7 @@ struct ServeCommand {
     let endpoint = try Endpoint(configuration, service, security, log)
     let store = try InterestStore.open(
       serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")
+    store.checkBlockCache(log)
     service.publish(
       .init(
         store: store, ownedAtLast: try store.generation.ownedPartitions(),

@@ -143,6 +143,8 @@ struct ServeTests {
       try server.metrics("interestd_http_responses_total").contains { $0.labels.contains("2xx") && $0.value >= 4 })
     #expect(try server.sum("interestd_state_bytes") > 10_000)
     #expect(try server.sum("interestd_level_files") > 0)
+    #expect(try server.sum("interestd_block_cache_pinned_bytes") > 0)
+    #expect(try server.sum("interestd_block_cache_used_bytes") > 0)
     #expect(try server.sum("process_resident_memory_bytes") > 1_000_000)
     // Each metric is described once and typed, as Prometheus wants it.
     let helps = reply.body.split(separator: "\n").filter { $0.hasPrefix("# HELP") }
