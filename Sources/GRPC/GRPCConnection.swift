@@ -51,6 +51,8 @@ final class GRPCConnection: ConnectionHandler {
     case .allowed: nil
     case .missing:
       GRPCFailure(status: .unauthenticated, message: "a token is needed: the metadata authorization: Bearer TOKEN")
+    case .unadmitted(let names):
+      GRPCFailure(status: .unauthenticated, message: Access.explain(unadmitted: names))
     case .unknown: GRPCFailure(status: .unauthenticated, message: "nobody has this token: it may have been replaced")
     case .insufficient: GRPCFailure(status: .permissionDenied, message: "the caller does not have the right to read")
     }

@@ -45,6 +45,7 @@ final class DaemonMetrics: Sendable {
     writer.gauge("interestd_ready", "1 where /readyz answers 200.", service.missing == nil ? 1 : 0)
     writeProcess(&writer)
     writeServing(&writer)
+    writeProblems(&writer)
     if let backend = service.backend {
       writeState(&writer, backend)
       if let topology = backend.topology {
@@ -179,6 +180,17 @@ final class DaemonMetrics: Sendable {
     }
   }
 
+  private func writeProblems(_ writer: inout MetricsWriter) {
+    let (board, obstacle) = (service.backend?.board, service.obstacle)
+    if board == nil && obstacle == nil { return }
+    let found = Set((board?.allProblems ?? []).map(\.problem.rawValue) + (obstacle == nil ? [] : ["start"]))
+    for name in ["start"] + PartitionBoard.Problem.allCases.map(\.rawValue) {
+      writer.gauge(
+        "interestd_problem", "1 where this keeps ingestion from going on.", found.contains(name) ? 1 : 0,
+        ["problem": name])
+    }
+  }
+
   private func writeIngestion(_ writer: inout MetricsWriter, _ counters: IngestCounters, _ board: PartitionBoard) {
     writer.counter("interestd_behaviors_total", "Behaviors folded.", counters.behaviors)
     writer.counter(
@@ -203,12 +215,6 @@ final class DaemonMetrics: Sendable {
       "interestd_misplaced_users_total", "Users met on another partition than lookups ask.", counters.misplacedUsers)
     writer.counter(
       "interestd_refetched_gaps_total", "Gaps in a log behind which records were read again.", counters.refetches)
-    let problems = board.allProblems.map(\.problem)
-    for problem in PartitionBoard.Problem.allCases {
-      writer.gauge(
-        "interestd_problem", "1 where this keeps ingestion from going on.", problems.contains(problem) ? 1 : 0,
-        ["problem": problem.rawValue])
-    }
     writer.counter("interestd_flushes_total", "Buffers written.", counters.flushes)
     writer.counter("interestd_flushed_bytes_total", "Bytes of the files that flushes wrote.", counters.flushed_bytes)
     for status in board.all { write(&writer, status) }

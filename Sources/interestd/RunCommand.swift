@@ -26,11 +26,12 @@ struct RunCommand {
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
     OpenFiles.check(configuration, log)
-    let security = try Security(configuration, log)
+    let security = try Security(configuration, log, asksOthers: true)
     let service = LookupService(
       version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers,
       limits: configuration.workLimits)
-    let endpoint = try Endpoint(configuration, service, security, log)
+    let endpoint = try Endpoint(configuration, service, security)
+    endpoint.tell(log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
     if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
@@ -152,12 +153,13 @@ final class Daemon: Sendable {
         let partitions = Int(try admin.partitionCount(of: topic, timeout_ms: Self.request_ms))
         try check(admin, topic, partitions)
         let cluster = try admin.clusterID(timeout_ms: Self.request_ms)
+        service.obstacle = nil
         log.info("topic", ["topic": topic, "partitions": partitions, "cluster": cluster])
         return .kafka(
           clusterID: cluster, topic: topic, partitions: partitions,
           partitioner: configuration.partitioner)
       } catch let error as KafkaError where error.isRetryable {
-        log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+        wait(for: error)
       }
     }
     return nil
@@ -170,17 +172,25 @@ final class Daemon: Sendable {
     while !isStopping {
       do {
         let topic = try configuration.prepareDeadLetters(partitions: partitions, admin, timeout_ms: Self.request_ms)
+        service.obstacle = nil
         log.info("dead letters", ["topic": topic.name, "partitions": topic.partitions])
         return topic
       } catch let error as KafkaError where error.isRetryable {
-        log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+        wait(for: error)
       } catch let error as DeadLetterTopic.Unready {
+        service.obstacle = error.description
         log.debug("waiting for the brokers", ["error": error.description])
         let pause = Mutex()
         pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + 100_000_000) }
       }
     }
     return nil
+  }
+
+  private func wait(for error: KafkaError) {
+    let brokers = configuration.kafka.brokers
+    service.obstacle = "waiting for the brokers \(brokers): \(error.description)"
+    log.warn("waiting for the brokers", ["brokers": brokers, "error": error.description])
   }
 
   private func check(_ admin: Admin, _ topic: String, _ partitions: Int) throws {

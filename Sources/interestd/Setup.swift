@@ -175,6 +175,12 @@ extension InterestStore {
 extension ClusterMap {
   /// Reads a file.
   static func load(_ path: String) throws -> ClusterMap {
+    // The system tells why a file cannot be opened better than Foundation does.
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      throw SetupError("cannot read the cluster map \(path): \(String(cString: strerror(errno)).lowercased())")
+    }
+    close(file)
     let data: Data
     do {
       data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)

@@ -42,7 +42,8 @@ struct ServeTests {
       [], ["--groups", "3"], ["--groups", "0"], ["--behaviors", "0"], ["--behaviors", "2", "--groups", "5"],
       ["--order", "frequency", "--groups", "4"], ["--order", "recency", "--groups", "4"],
       ["--as-of", "1510000000000", "--groups", "2"], ["--as-of", "2018-01-01T00:00:00Z", "--groups", "2"],
-      ["--as-of", "2018-01-01T02:00:00+02:00", "--groups", "2"],
+      ["--as-of", "2018-01-01T02:00:00+02:00", "--groups", "2"], ["--generation", "1"],
+      ["--fields", "counts,windows,behavior_shop", "--groups", "3"],
     ]
     let remote = try queries.map {
       try Interestd.start(["lookup", "1879", "--endpoint", server.url, "--json"] + $0).wait()
