@@ -80,7 +80,7 @@ final class SequenceCommands: RESPHandler {
       case .get: try answerSequence(command, SequenceQuery(), .protobuf, &reply)
       case .mget, .exists, .strlen: try answerKeys(verb, command, &reply)
       case .sequence:
-        let options = try LookupOptions(command, from: 2)
+        let options = try LookupOptions(verb, command, from: 2)
         try answerSequence(command, options.query, options.form, &reply)
       case .groups: try answerGroups(command, &reply)
       case .describe: try answerDescribe(command, &reply)
@@ -115,20 +115,21 @@ final class SequenceCommands: RESPHandler {
   }
 
   private func answerGroups(_ command: borrowing RESPCommand, _ reply: inout RESPReply) throws(LookupError) {
+    let options = try LookupOptions(.groups, command, from: 2, to: "SHOPS")
+    let (query, form) = (options.query, options.form)
     let start = reply.mark
     var shops = ByteStrings()
-    for index in 2..<command.count { shops.append(command[index]) }
+    for index in options.end..<command.count { shops.append(command[index]) }
     var outcome = Outcome.answered(isKnown: false)
     try reply.bulk { output throws(LookupError) in
-      outcome = try lookups.groups(of: command[1], shops: shops, SequenceQuery(), .protobuf, into: &output)
+      outcome = try lookups.groups(of: command[1], shops: shops, query, form, into: &output)
     }
     guard case .elsewhere(let route) = outcome else { return }
     reply.rewind(to: start)
     let deferral = reply.deferReply()
     do throws(LookupError) {
       let forwarding = try lookups.forwardGroups(
-        of: command[1], shops: shops, SequenceQuery(), .protobuf, to: route,
-        Self.answering(deferral, nilIfUnknown: false))
+        of: command[1], shops: shops, query, form, to: route, Self.answering(deferral, nilIfUnknown: false))
       deferral.onCancel = { forwarding.cancel() }
     } catch {
       reply.withdrawDeferral()
@@ -137,7 +138,7 @@ final class SequenceCommands: RESPHandler {
   }
 
   private func answerDescribe(_ command: borrowing RESPCommand, _ reply: inout RESPReply) throws(LookupError) {
-    let options = try LookupOptions(command, from: 1)
+    let options = try LookupOptions(.describe, command, from: 1)
     guard options.query == SequenceQuery() else {
       throw LookupError(.badRequest, "INTEREST.DESCRIBE has the option FORMAT only")
     }

@@ -15,6 +15,19 @@ extension SequenceCommands.Verb {
     self == .exists ? SequenceQuery(groups: 0, behaviors: 0, fields: .events) : SequenceQuery()
   }
 
+  /// How the command is written, for who has written it otherwise.
+  var syntax: String {
+    let options =
+      "[GROUPS n] [BEHAVIORS n] [ORDER recency|frequency] [ASOF time] [FIELDS a,b] [GENERATION n] [FORMAT protobuf|json]"
+    return switch self {
+    case .get, .strlen: "\(spec.name) user"
+    case .mget, .exists: "\(spec.name) user [user ...]"
+    case .sequence: "INTEREST.SEQUENCE user \(options)"
+    case .groups: "INTEREST.GROUPS user \(options) SHOPS shop [shop ...]"
+    case .describe: "INTEREST.DESCRIBE [FORMAT protobuf|json]"
+    }
+  }
+
   var spec: RESPCommandSpec {
     func make(
       _ name: StaticString, _ arity: Int, keys: (first: Int, last: Int, step: Int), group: StaticString = "string",
@@ -35,8 +48,10 @@ extension SequenceCommands.Verb {
         GENERATION n, FORMAT protobuf|json.
         """)
     case .groups:
+      // One more is needed; who leaves SHOPS away is told the syntax rather than that.
       make(
-        "interest.groups", -3, keys: (1, 1, 1), group: "module", "Returns the groups of given shops that a user has.")
+        "interest.groups", -3, keys: (1, 1, 1), group: "module",
+        "Returns the groups of given shops that a user has, by the options of INTEREST.SEQUENCE, then SHOPS shop...")
     case .describe:
       make("interest.describe", -1, keys: (0, 0, 0), group: "module", "Returns what is served: types, windows, limits.")
     }

@@ -85,10 +85,33 @@ struct RedisToolsTests {
     #expect(try cli("interest.sequence", "1062", "groups", "x").hasPrefix("ERR groups: 'x' is not"))
     #expect(try cli("interest.sequence", "1062", "groups").hasPrefix("ERR GROUPS has no value"))
     #expect(try cli("interest.sequence", "1062", "groups", "1", "GROUPS", "2").hasPrefix("ERR GROUPS is there twice"))
-    #expect(try cli("interest.sequence", "1062", "colour", "red").hasPrefix("ERR 'colour' is not one of GROUPS"))
+    #expect(try cli("interest.sequence", "1062", "colour", "red").hasPrefix("ERR 'colour' is out of place"))
     #expect(try cli("interest.sequence", "1062", "generation", "7").contains("generation 1 only"))
     #expect(try cli("get", String(repeating: "x", count: 256)).hasPrefix("ERR user: a user id has 1 to 255 bytes"))
     #expect(try cli(["mget"] + [String](repeating: "1062", count: 1001)).hasPrefix("ERR 1001 users are asked for"))
+    try server.stop()
+  }
+
+  @Test("groups of shops are answered by the parameters of a sequence, as over HTTP, and the shops are behind SHOPS")
+  func groupsOfShops() throws {
+    func cli(_ line: String) throws -> String { try self.cli(line.split(separator: " ").map(String.init)) }
+    let body = try server.get("/v1/users/1062/groups?shops=879152,984677,1&behaviors=2&fields=counts,behavior_shop")
+      .body
+    #expect(body.contains("\"behaviors\":[{"))
+    let options = "behaviors 2 FIELDS counts,behavior_shop format json"
+    #expect(try cli("interest.groups 1062 \(options) SHOPS 879152 984677 1") == body)
+    #expect(try cli("interest.groups 1062 as_of 2018-01-01T00:00:00Z shops 1").hasPrefix("ERR") == false)
+    let one = try cli("interest.groups 1062 groups 1 format json shops 879152 984677")
+    #expect(one.components(separatedBy: "\"group\":").count == 2, "\(one)")
+    #expect(try cli("interest.groups nobody format json shops 879152").contains("\"groups\":[]"))
+    let syntax = "FORMAT protobuf|json] SHOPS shop [shop ...]\n"
+    for wrong in ["1062 879152", "1062 879152 984677", "1062 879152 groups 1", "1062 groups 1"] {
+      let answer = try cli("interest.groups \(wrong)")
+      #expect(answer.hasPrefix("ERR ") && answer.contains(syntax), "\(wrong): \(answer)")
+    }
+    #expect(try cli("interest.groups 1062 shops").hasPrefix("ERR shops: 0 shops are asked for"))
+    #expect(try cli("interest.groups 1062 groups 1 shops").hasPrefix("ERR shops: 0 shops are asked for"))
+    #expect(try cli("interest.groups 1062 colour red shops 1").hasPrefix("ERR 'colour' is out of place"))
     try server.stop()
   }
 
