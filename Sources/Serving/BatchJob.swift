@@ -36,6 +36,9 @@ final class BatchJob: @unchecked Sendable {
 
   var count: Int { users.count }
 
+  /// Good as long as the job is kept.
+  func user(_ index: Int) -> UnsafeRawBufferPointer { users[index] }
+
   /// Lends the users.
   func withUsers<Result, Failure: Error>(
     _ body: (borrowing ByteStrings) throws(Failure) -> Result
