@@ -68,6 +68,15 @@ struct LookupOptions {
   }
 }
 
+extension LookupError {
+  /// Tells which user it is about, the `number`th of `count`, counted from 1; what concerns all of them is left as it is.
+  func of(_ user: UnsafeRawBufferPointer, _ number: Int, of count: Int) -> LookupError {
+    if count == 1 || code == .tooLarge || code == .busy { return self }
+    return LookupError(
+      code, "user \(number) of \(count), '\(RESPCommand.shown(user))': \(message)", retryAfter_s: retryAfter_s)
+  }
+}
+
 extension RESPReply {
   /// A lookup's error as clients of Redis tell errors apart, by the first word. `TRYAGAIN`, `LOADING` and `BUSY` may be tried again.
   ///

@@ -70,6 +70,16 @@ final class SequenceCommands: RESPHandler {
     return access == .admin ? greeting + facts.work(lookups.service) : greeting
   }
 
+  override func refusalOfWrites(removing: Bool) -> String {
+    let isOfFiles = lookups.service.backend.map { $0.store.identity.source == .files } ?? false
+    return switch (isOfFiles, removing) {
+    case (false, false): "nothing is written here: behaviors come from Kafka"
+    case (false, true): "nothing is deleted here: 'interestd erase USER' has a user forgotten, through the topic"
+    case (true, false): "nothing is written here: behaviors come from files, by 'interestd ingest'"
+    case (true, true): "nothing is deleted here: an event of type $erase, by 'interestd ingest', has a user forgotten"
+    }
+  }
+
   override func respond(
     to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply
   ) {
@@ -78,7 +88,7 @@ final class SequenceCommands: RESPHandler {
     do throws(LookupError) {
       switch verb {
       case .get: try answerSequence(command, SequenceQuery(), .protobuf, &reply)
-      case .mget, .exists, .strlen: try answerKeys(verb, command, &reply)
+      case .mget, .exists, .strlen, .type, .ttl, .pttl: try answerKeys(verb, command, &reply)
       case .sequence:
         let options = try LookupOptions(verb, command, from: 2)
         try answerSequence(command, options.query, options.form, &reply)
@@ -187,24 +197,26 @@ final class SequenceCommands: RESPHandler {
     for index in 1..<command.count {
       if (index - 1) % Lookups.foreseeable == 0 { foresee(command, from: index, query) }
       var outcome = Outcome.answered(isKnown: false)
-      if verb == .mget {
-        let start = reply.mark
-        try reply.bulk { output throws(LookupError) in
-          outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &output)
+      do throws(LookupError) {
+        if verb == .mget {
+          let start = reply.mark
+          try reply.bulk { output throws(LookupError) in
+            outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &output)
+          }
+          if case .answered(isKnown: false) = outcome {
+            reply.rewind(to: start)
+            reply.null()
+          }
+        } else {
+          scratch.clear()
+          outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &scratch)
+          if case .answered(isKnown: true) = outcome { total += verb == .strlen ? scratch.count : 1 }
         }
-        if case .answered(isKnown: false) = outcome {
-          reply.rewind(to: start)
-          reply.null()
-        }
-      } else {
-        scratch.clear()
-        outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &scratch)
-        if case .answered(isKnown: true) = outcome { total += verb == .exists ? 1 : scratch.count }
-      }
+      } catch { throw lookups.service.backend == nil ? error : error.of(command[index], index, of: command.count - 1) }
       if case .elsewhere = outcome { return false }
       guard reply.mark - start <= LookupLimits.batch_bytes else { throw Batch.tooLarge }
     }
-    if verb != .mget { reply.integer(total) }
+    if verb != .mget { verb.write(total, &reply) }
     return true
   }
 
@@ -226,15 +238,15 @@ final class SequenceCommands: RESPHandler {
     for index in 0..<batch.count {
       switch batch[index] {
       case .answered(let isKnown, let bytes):
-        if isKnown { total += verb == .exists ? 1 : bytes.count }
+        if isKnown { total += verb == .strlen ? bytes.count : 1 }
         guard verb == .mget else { continue }
         if isKnown { reply.bulk(bytes) } else { reply.null() }
       case .failed(let error):
         reply.rewind(to: start)
-        return reply.fail(error)
+        return reply.fail(error.of(batch.user(index), index + 1, of: batch.count))
       }
     }
-    if verb != .mget { reply.integer(total) }
+    if verb != .mget { verb.write(total, &reply) }
   }
 
   // MARK: Other instances
