@@ -42,6 +42,9 @@ final class BatchJob: @unchecked Sendable {
   /// Nothing more is looked up.
   var isOver: Bool { canceled.load(ordering: .relaxed) || memory.isGivenUp }
 
+  /// Good as long as the job is kept.
+  func user(_ index: Int) -> UnsafeRawBufferPointer { users[index] }
+
   /// Why there are no answers; nil where there are.
   var refusal: LookupError? {
     guard memory.isGivenUp else { return nil }

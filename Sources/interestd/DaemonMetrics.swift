@@ -60,6 +60,12 @@ final class DaemonMetrics: Sendable {
 
   private func writeServing(_ writer: inout MetricsWriter) {
     writer.summary("interestd_lookup_duration_seconds", "Time to answer a sequence lookup.", service.lookups.snapshot)
+    let users = service.users.values
+    for (user, count) in [("known", users.known), ("unknown", users.unknown)] {
+      writer.counter(
+        "interestd_lookups_total", "Sequence lookups answered from here, by whether the user is known.", count,
+        ["user": user])
+    }
     for (code, count) in answers.all {
       writer.counter("interestd_http_responses_total", "HTTP replies by status class.", count, ["code": code])
     }

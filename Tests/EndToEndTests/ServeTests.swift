@@ -42,8 +42,8 @@ struct ServeTests {
       [], ["--groups", "3"], ["--groups", "0"], ["--behaviors", "0"], ["--behaviors", "2", "--groups", "5"],
       ["--order", "frequency", "--groups", "4"], ["--order", "recency", "--groups", "4"],
       ["--as-of", "1510000000000", "--groups", "2"], ["--as-of", "2018-01-01T00:00:00Z", "--groups", "2"],
-      ["--as-of", "2018-01-01T02:00:00+02:00", "--groups", "2"], ["--generation", "1"],
-      ["--fields", "counts,windows,behavior_shop", "--groups", "3"],
+      ["--as-of", "2018-01-01T02:00:00+02:00", "--groups", "2"], ["--as-of", "2018-01-01", "--groups", "2"],
+      ["--generation", "1"], ["--fields", "counts,windows,behavior_shop", "--groups", "3"],
     ]
     let remote = try queries.map {
       try Interestd.start(["lookup", "1879", "--endpoint", server.url, "--json"] + $0).wait()
@@ -100,8 +100,9 @@ struct ServeTests {
     arguments: [
       ("groups=-1", "groups"), ("groups=many", "groups"), ("groups=", "groups"), ("groups=100001", "groups"),
       ("groups=1&groups=2", "groups"), ("behaviors=-1", "behaviors"), ("behaviors=1.5", "behaviors"),
-      ("order=newest", "order"), ("as_of=yesterday", "as_of"), ("as_of=1", "as_of"), ("as_of=0", "as_of"),
-      ("generation=2", "generation"), ("generation=x", "generation"), ("gruops=1", "gruops"),
+      ("order=newest", "order"), ("as_of=yesterday", "as_of"), ("as_of=2018-02-30", "as_of"),
+      ("as_of=2018-01-1x", "as_of"), ("as_of=1", "as_of"), ("as_of=0", "as_of"),
+      ("generation=x", "generation"), ("gruops=1", "gruops"),
     ])
   func badParameters(query: String, name: String) throws {
     let reply = try server.get("/v1/users/1062/sequence?\(query)")
