@@ -145,7 +145,7 @@ class LookupTests(DaemonCase):
         self.assertEqual(resp.describe(), grpc_client.describe())
 
     def test_groups_of_shops_are_those_of_the_sequence(self) -> None:
-        for client in self.clients()[1:]:
+        for client in self.clients():
             whole = client.sequences(["1062"], Query(groups=1000))
             shops = [str(shop) for shop in whole["behavior_shop"][::20].tolist()]
             found = client.groups("1062", [*shops, "nowhere"], Query(groups=1000, fields=["events"]))
@@ -163,7 +163,8 @@ class LookupTests(DaemonCase):
             self.assertEqual(nobody.shop_groups.tolist(), found.shop_groups.tolist()[:-1])
             self.assertEqual(nobody.sequence.feature_names, whole.feature_names)
         resp, grpc_client = self.clients()
-        self.assertEqual(resp.raw_groups("1062", shops), grpc_client.raw_groups("1062", shops))
+        query = Query(groups=2, behaviors=1, order="frequency", generation=1)
+        self.assertEqual(resp.raw_groups("1062", shops, query), grpc_client.raw_groups("1062", shops, query))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,11 @@ class CommandTests(unittest.TestCase):
     def test_parameters_are_options(self) -> None:
         with ScriptedServer(lambda _: bulk(b"")) as server, client_of(server) as client:
             client.sequences(["7"], ALL)
+            client.raw_groups("7", ["a", b"b"], ALL)
+            client.raw_groups("7", ["GROUPS"])
             self.assertEqual(server.commands[0], [b"INTEREST.SEQUENCE", b"7", *OPTIONS])
+            self.assertEqual(server.commands[1], [b"INTEREST.GROUPS", b"7", *OPTIONS, b"SHOPS", b"a", b"b"])
+            self.assertEqual(server.commands[2], [b"INTEREST.GROUPS", b"7", b"SHOPS", b"GROUPS"])
 
     def test_nothing_is_asked_for_nobody(self) -> None:
         with ScriptedServer(lambda _: bulk(b"")) as server, client_of(server) as client:

@@ -69,9 +69,7 @@ class RESPClient(Client):
         return sum(count for count in counts if isinstance(count, int))
 
     def _groups(self, user: bytes, shops: List[bytes], query: Query) -> bytes:
-        if not query.is_default:
-            raise ValueError("INTEREST.GROUPS has no parameters")
-        return _bytes(self._ask(b"INTEREST.GROUPS", user, *shops)) or b""
+        return _bytes(self._ask(b"INTEREST.GROUPS", user, *_options(query), b"SHOPS", *shops)) or b""
 
     def _parts(self, name: bytes, users: List[bytes]) -> List[List[bytes]]:
         starts = range(0, len(users), self.USERS_PER_COMMAND)
