@@ -59,6 +59,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public static var defaultCache_bytes: Int { 224 << 20 }
     public var maximumRequests = 1024
     public var batchUsers = 16_000
+    public var batch_bytes = 64 << 20
     /// 0: as many as there are processors, 4 at most.
     public var batchThreads = 0
     public init() {}

@@ -144,7 +144,12 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     reply { output in
       swap(&server.reply.bytes, &output)
       server.reply.version = session.version
+      let start = server.reply.mark
       fill(&server.reply)
+      if !hasRoom(for: server.reply.mark - start) {
+        server.reply.rewind(to: start)
+        server.reply.error("BUSY", "too many replies wait for slow clients")
+      }
       let isLast = server.reply.takeLast()
       swap(&server.reply.bytes, &output)
       server.counters.add(errors: server.reply.takeErrors())

@@ -17,8 +17,10 @@ final class BatchJob: @unchecked Sendable {
   private let form: AnswerForm
   private let forwarder: String?
   private let canceled = Atomic<Bool>(false)
-  /// Of all answers so far.
+  /// Of all answers so far; taken from the pool's memory.
   private let size_bytes = Atomic<Int>(0)
+  /// The pool's memory had no room for an answer.
+  private let crowdedOut = Atomic<Bool>(false)
 
   init(
     _ users: borrowing ByteStrings, _ query: SequenceQuery, _ form: AnswerForm, forwardedBy forwarder: String?,
@@ -34,7 +36,17 @@ final class BatchJob: @unchecked Sendable {
     }
   }
 
+  deinit { service.pool.memory.give(back: size_bytes.load(ordering: .relaxed)) }
+
   var count: Int { users.count }
+
+  /// Why there are no answers; nil where there are.
+  var refusal: LookupError? {
+    guard crowdedOut.load(ordering: .relaxed) else { return nil }
+    return LookupError(
+      .busy, "the batches under way have as many bytes of answers as they may: \(service.pool.memory.limit)",
+      retryAfter_s: 1)
+  }
 
   /// Lends the users.
   func withUsers<Result, Failure: Error>(
@@ -47,7 +59,7 @@ final class BatchJob: @unchecked Sendable {
   /// Looks the users of a slice up, each as `Lookups.sequence` does.
   func run(_ slice: BatchSlice, with lookups: Lookups) {
     for index in slice.users {
-      if canceled.load(ordering: .relaxed) { return }
+      if canceled.load(ordering: .relaxed) || crowdedOut.load(ordering: .relaxed) { return }
       guard size_bytes.load(ordering: .relaxed) < LookupLimits.batch_bytes else {
         slice.slots.append(.failed(Batch.tooLarge))
         continue
@@ -57,12 +69,18 @@ final class BatchJob: @unchecked Sendable {
       do throws(LookupError) {
         switch try lookups.sequence(of: users[index], query, form, forwardedBy: forwarder, into: &slice.answers) {
         case .answered(let isKnown):
+          let size = slice.answers.count - start
+          guard service.pool.memory.take(size) else { return giveUp() }
+          size_bytes.add(size, ordering: .relaxed)
           slice.slots.append(.answered(start..<slice.answers.count, isKnown: isKnown))
-          size_bytes.add(slice.answers.count - start, ordering: .relaxed)
         case .elsewhere(let route): slice.slots.append(.elsewhere(route))
         }
       } catch { slice.slots.append(.failed(error)) }
     }
+  }
+
+  private func giveUp() {
+    if !crowdedOut.exchange(true, ordering: .relaxed) { service.pool.memory.countRefusal() }
   }
 
   private func foresee(from first: Int, in slice: BatchSlice, with lookups: Lookups) {

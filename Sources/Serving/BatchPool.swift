@@ -8,11 +8,15 @@ import Threads
 public final class BatchPool: Sendable {
   private let queue: BatchQueue
   private let threads: Int
+  /// For the answers of all batches, from when they are looked up until they are written into a reply.
+  let memory: ByteBudget
 
   /// - Parameters:
   ///   - threads: 0: as many as there are processors, 4 at most. They start with the first batch.
   ///   - users: As many may be waiting to be looked up.
-  init(threads: Int, users: Int) {
+  ///   - bytes: Answers may have as many.
+  init(threads: Int, users: Int, bytes: Int) {
+    memory = ByteBudget(limit: bytes)
     self.threads = threads > 0 ? threads : Processors.upToFour
     queue = BatchQueue(limit: users)
   }
@@ -23,6 +27,10 @@ public final class BatchPool: Sendable {
   public var users: Int { queue.figures.users }
   /// Batches that were refused because too many users were waiting.
   public var refused: UInt64 { queue.figures.refused }
+  /// Of answers that are not written into a reply yet.
+  public var held_bytes: Int { memory.held_bytes }
+  /// Batches that were given up because the answers under way had too many bytes.
+  public var crowdedOut: UInt64 { memory.refused }
 
   /// - Parameter done: Called by one of the threads when all slices have been run.
   func submit(_ job: BatchJob, done: @escaping @Sendable () -> Void) throws(LookupError) {

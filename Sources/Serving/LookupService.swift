@@ -67,7 +67,7 @@ public final class LookupService: Sendable {
     self.version = version
     self.peers = peers
     admission = Admission(limit: limits.requests)
-    pool = BatchPool(threads: limits.batchThreads, users: limits.batchUsers)
+    pool = BatchPool(threads: limits.batchThreads, users: limits.batchUsers, bytes: limits.batch_bytes)
     cache = cache_bytes == 0 ? nil : AnswerCache(bytes: cache_bytes)
   }
 

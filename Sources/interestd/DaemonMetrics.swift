@@ -95,7 +95,13 @@ final class DaemonMetrics: Sendable {
       "interestd_requests_waiting", "Requests that wait for other instances or long batches.",
       Double(service.admission.underWay))
     writer.gauge("interestd_batch_users", "Users of batches that are to be looked up.", Double(service.pool.users))
-    for (limit, count) in [("requests", service.admission.refused), ("batch_users", service.pool.refused)] {
+    writer.gauge(
+      "interestd_batch_bytes", "Answers of batches that are not written into a reply yet.",
+      Double(service.pool.held_bytes))
+    for (limit, count) in [
+      ("requests", service.admission.refused), ("batch_users", service.pool.refused),
+      ("batch_bytes", service.pool.crowdedOut),
+    ] {
       writer.counter(
         "interestd_refused_requests_total", "Requests refused because too much was under way, by the limit.", count,
         ["limit": limit])

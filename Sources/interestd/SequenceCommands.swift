@@ -162,7 +162,14 @@ final class SequenceCommands: RESPHandler {
     do throws(LookupError) {
       switch try lookups.batch(
         of: keys, verb.query, .protobuf,
-        { batch in deferral.answer { reply in Self.write(verb, batch, &reply) } })
+        { result in
+          deferral.answer { reply in
+            switch result {
+            case .success(let batch): Self.write(verb, batch, &reply)
+            case .failure(let error): reply.fail(error)
+            }
+          }
+        })
       {
       case .answered(let batch):
         reply.withdrawDeferral()

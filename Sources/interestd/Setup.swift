@@ -87,6 +87,7 @@ extension DaemonConfiguration {
     var limits = WorkLimits()
     limits.requests = lookup.maximumRequests
     limits.batchUsers = lookup.batchUsers
+    limits.batch_bytes = lookup.batch_bytes
     limits.batchThreads = lookup.batchThreads
     return limits
   }

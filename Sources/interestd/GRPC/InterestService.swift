@@ -84,8 +84,13 @@ final class InterestService: GRPCService {
   private func batchGetSequences(_ call: GRPCCall) throws(LookupError) {
     try request.read(.batchGetSequences, call.message)
     let deferral = call.deferReply()
-    let outcome = try lookups.batch(of: request.users, request.query, .protobuf, within_ms: call.left_ms) { batch in
-      deferral.answer { call in call.write { batch.writeProtobuf(into: &$0) } }
+    let outcome = try lookups.batch(of: request.users, request.query, .protobuf, within_ms: call.left_ms) { result in
+      deferral.answer { call in
+        switch result {
+        case .success(let batch): call.write { batch.writeProtobuf(into: &$0) }
+        case .failure(let error): call.fail(error)
+        }
+      }
     }
     switch outcome {
     case .answered(let batch):
