@@ -130,7 +130,8 @@ class DecodeTests(unittest.TestCase):
 
     def test_what_was_not_asked_for_is_not_there_whoever_is_answered(self) -> None:
         message = self.random_sequence(random.Random(7), 3).SerializeToString()
-        for query in (Query(behaviors=0), Query(fields=["counts", "windows"]), Query(fields=["behaviors"]), Query(fields=["behavior_item"])):
+        queries = [Query(behaviors=0), *(Query(fields=fields) for fields in (["counts", "windows"], ["behaviors"], ["behavior_item"]))]
+        for query in queries:
             some, none = decode_sequences([message], query), decode_sequences([None, b""], query)
             self.assertEqual(set(some.columns), query.columns)
             self.assertEqual(set(none.columns), query.columns)

@@ -85,6 +85,37 @@ class FailureTests(unittest.TestCase):
                 self.assertEqual(kinds, {1: RetryableError, 3: LookupFailed, 5: BusyError})
                 self.assertEqual(str(batch.failures[3]), "ERR: user 3: user: a user id is UTF-8")
 
+    def test_who_waits_behind_a_silent_owner_fails_and_is_not_waited_for_without_end(self) -> None:
+        ended = threading.Event()
+        self.addCleanup(ended.set)
+
+        def reply(words: List[bytes]) -> Optional[bytes]:
+            if words[1] == b"silent":
+                ended.wait(10)
+            return bulk(varint_field(2, 1))
+
+        users = ["7", "8", "silent"] + ["9"] * 600
+        with ScriptedServer(reply) as server, client_of(server, timeout_s=0.5) as client:
+            batch = client.sequences(users, SMALL, errors="mask")
+            self.assertEqual(batch.known.tolist(), [True, True] + [False] * 601)
+            self.assertEqual(int(batch.failed.sum()), 601)
+            self.assertIsInstance(batch.failures[602], RetryableError)
+            for errors, asked in (("raise", users), ("mask", users[2:])):
+                with self.assertRaises(TimeoutError):
+                    client.sequences(asked, SMALL, errors=errors)
+            ended.set()
+            self.assertEqual(int(client.sequences(users, SMALL).known.sum()), 603)
+
+    def test_replies_that_trickle_have_a_common_deadline(self) -> None:
+        def reply(_: List[bytes]) -> bytes:
+            time.sleep(0.2)
+            return bulk(varint_field(2, 1))
+
+        with ScriptedServer(reply) as server, client_of(server, timeout_s=1) as client:
+            batch = client.sequences(["7"] * 200, SMALL, errors="mask")
+            self.assertGreater(int(batch.known.sum()), 0)
+            self.assertLess(int(batch.known.sum()), 10)
+
     def test_without_a_mask_the_first_failure_is_raised_with_its_place(self) -> None:
         with ScriptedServer(self.reply) as server, client_of(server) as client:
             with self.assertRaises(RetryableError) as caught:
@@ -127,7 +158,7 @@ class ConnectionTests(unittest.TestCase):
                 return bulk(varint_field(2, 1))
             return bulk(varint_field(2, 2))
 
-        with ScriptedServer(reply) as server, client_of(server, timeout_s=0.2) as client:
+        with ScriptedServer(reply) as server, client_of(server, timeout_s=0.5) as client:
             with self.assertRaises(TimeoutError):
                 client.sequences(["slow"], SMALL)
             may_answer.set()

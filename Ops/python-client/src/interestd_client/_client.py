@@ -54,8 +54,8 @@ class Client(ABC):
         """The users' sequences, in the order of `users`.
 
         errors: "raise": one user who cannot be answered fails the call. "mask": such a user has no groups, like one who is not known, and
-            `failures` of the batch says why; what concerns the whole call is raised all the same. Over RESP that is a command a user,
-            and a parameter that the server refuses is the failure of each.
+            `failures` of the batch says why; what concerns the whole call is raised all the same. Over RESP, which has a
+            command a user for this, a parameter that the server refuses is each one's failure, and so is waiting behind a silent owner.
         """
         if errors not in ("raise", "mask"):
             raise ValueError(f"errors is {errors!r}, and there are raise, mask")
@@ -64,7 +64,7 @@ class Client(ABC):
         if errors == "raise":
             _raise_first(failures)
         batch = decode_sequences(_without_failures(answers), query, self._windows(query))
-        return replace(batch, failures=failures)
+        return replace(batch, failures=failures) if failures else batch
 
     def raw_sequences(self, users: Iterable[Id], query: Query = Query()) -> List[Optional[bytes]]:
         """Serialized `interest.v1.GroupSequence` messages; None: a user who is not known. One who cannot be answered fails the call."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from typing import List, Optional, Sequence, Tuple, Union
 
 from ._errors import LookupFailed, failure
@@ -17,6 +18,7 @@ class Connection:
     def __init__(
         self, address: Tuple[str, int], password: Optional[str], tls: Optional[ssl.SSLContext], timeout_s: float
     ) -> None:
+        self._timeout_s = timeout_s
         self._socket: socket.socket = socket.create_connection(address, timeout=timeout_s)
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -24,7 +26,9 @@ class Connection:
                 self._socket = tls.wrap_socket(self._socket, server_hostname=address[0])
             self._input = self._socket.makefile("rb", buffering=1 << 18)
             if password is not None:
-                raise_first(self.exchange([[b"AUTH", password.encode()]]))
+                replies: List[Reply] = []
+                self.exchange([[b"AUTH", password.encode()]], replies)
+                raise_first(replies)
         except BaseException:
             self._socket.close()
             raise
@@ -33,15 +37,18 @@ class Connection:
         self._input.close()
         self._socket.close()
 
-    def exchange(self, commands: Sequence[List[bytes]]) -> List[Reply]:
-        """Sends all commands and reads all replies; a command's error is its reply."""
-        replies: List[Reply] = []
-        # So many at a time that neither side has to hold what the other has not taken.
-        for start in range(0, len(commands), 256):
-            part = commands[start : start + 256]
-            self._socket.sendall(b"".join(_command(words) for words in part))
-            replies += [self._read() for _ in part]
-        return replies
+    def exchange(self, commands: Sequence[List[bytes]], replies: List[Reply]) -> None:
+        """Sends all commands and appends all replies; a command's error is its reply. Raises OSError, where `replies` has what came before.
+
+        There should be so few commands that neither side has to hold what the other has not taken.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        self._socket.settimeout(self._timeout_s)
+        self._socket.sendall(b"".join(_command(words) for words in commands))
+        for _ in commands:
+            # Of zero, a socket would not wait at all.
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            replies.append(self._read())
 
     def _read(self) -> Reply:
         line = self._input.readline()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from operator import index
 from typing import Dict, FrozenSet, Optional, Sequence, Tuple
 
@@ -88,7 +89,7 @@ class Query:
     def is_default(self) -> bool:
         return self == Query()
 
-    @property
+    @cached_property
     def columns(self) -> FrozenSet[str]:
         """The columns of every answer, by their names in Schemas/interest/v1/sequence.proto, but for those of the windows."""
         fields = FIELDS if self.fields is None else self.fields

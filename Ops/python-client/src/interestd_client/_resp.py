@@ -22,11 +22,13 @@ class RESPClient(Client):
 
     password: the server's token, where it asks for one.
     tls: for example `ssl.create_default_context(cafile=...)`; None: in clear.
-    timeout_s: of connecting, and of each wait for bytes.
+    timeout_s: of connecting, of a command for 1,000 users, and of 256 commands for one user each.
     """
 
     #: The server's bound on one command.
     USERS_PER_COMMAND = 1000
+    #: How many commands for one user each are on their way at a time.
+    _COMMANDS_AT_ONCE = 256
 
     def __init__(
         self,
@@ -60,7 +62,16 @@ class RESPClient(Client):
             return [_bytes(value) for reply in replies for value in _list(reply)]
         options = _options(query)
         name = b"GET" if query.is_default else b"INTEREST.SEQUENCE"
-        replies = self._exchange([[name, user, *options] for user in users])
+        commands = [[name, user, *options] for user in users]
+        replies = []
+        try:
+            self._exchange(commands, self._COMMANDS_AT_ONCE, replies)
+        except TimeoutError:
+            # One whose owner is silent holds the replies behind his back.
+            if not is_each or not replies:
+                raise
+            late = failure("TRYAGAIN", f"no reply within {self._timeout_s} s")
+            replies += [late] * (len(commands) - len(replies))
         return [_answer(reply, index) for index, reply in enumerate(replies)]
 
     def _known(self, users: List[bytes]) -> int:
@@ -80,28 +91,36 @@ class RESPClient(Client):
         raise_first(replies)
         return replies[0]
 
-    def _exchange(self, commands: Sequence[List[bytes]]) -> List[Reply]:
-        if not commands:
-            return []
+    def _exchange(
+        self, commands: Sequence[List[bytes]], at_once: int = 1, replies: Optional[List[Reply]] = None
+    ) -> List[Reply]:
+        """Replies are appended to `replies`, where the caller has those before an OSError."""
+        replies = [] if replies is None else replies
+        for start in range(0, len(commands), at_once):
+            self._exchange_part(commands[start : start + at_once], replies)
+        return replies
+
+    def _exchange_part(self, commands: Sequence[List[bytes]], replies: List[Reply]) -> None:
         idle = self._take_idle()
         if idle is not None:
+            count = len(replies)
             try:
-                return self._exchange_on(idle, commands)
+                return self._exchange_on(idle, commands, replies)
             except (ConnectionError, ssl.SSLError):
                 # The server has ended it since it was used last, by a restart say, and with it the others. Lookups may be repeated.
                 self._close_idle()
-        return self._exchange_on(self._connect(), commands)
+                del replies[count:]
+        self._exchange_on(self._connect(), commands, replies)
 
-    def _exchange_on(self, connection: Connection, commands: Sequence[List[bytes]]) -> List[Reply]:
+    def _exchange_on(self, connection: Connection, commands: Sequence[List[bytes]], replies: List[Reply]) -> None:
         try:
-            replies = connection.exchange(commands)
+            connection.exchange(commands, replies)
         except BaseException:
             connection.close()
             raise
         self._idle.append(connection)
         if self._is_closed:
             self._close_idle()
-        return replies
 
     def _connect(self) -> Connection:
         if self._is_closed:
