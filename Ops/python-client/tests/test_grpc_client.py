@@ -8,7 +8,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, List
 
-from interestd_client import LookupFailed, Query, RetryableError
+from interestd_client import BusyError, LookupFailed, Query, RetryableError
 from interestd_client._wire import Scan, bytes_field, varint_field
 
 SMALL = Query(fields=["events"])
@@ -59,6 +59,12 @@ class GRPCClientTests(unittest.TestCase):
         with self.assertRaises(RetryableError) as caught:
             self.client.sequences(["7", "8", "nobody"], SMALL)
         self.assertEqual(str(caught.exception), "UNAVAILABLE: user 1: the partition moves")
+
+    def test_what_is_too_long_is_not_asked_for_again_and_what_is_too_much_is(self) -> None:
+        failures = [varint_field(1, place) + varint_field(2, 8) + varint_field(6, retry_s) for place, retry_s in ((0, 0), (1, 1))]
+        self.answer = lambda _: bytes_field(1, b"") * 2 + b"".join(bytes_field(2, failure) for failure in failures)
+        batch = self.client.sequences(["7", "8"], SMALL, errors="mask")
+        self.assertEqual([type(batch.failures[place]) for place in (0, 1)], [LookupFailed, BusyError])
 
     def test_a_server_that_asks_for_another_try_is_retryable(self) -> None:
         import grpc

@@ -27,8 +27,9 @@ class BusyError(RetryableError):
     """The server does as much as it may at the moment: wait before asking again."""
 
 
-def failure(kind: str, message: str, index: Optional[int] = None) -> LookupFailed:
-    if kind in ("BUSY", "RESOURCE_EXHAUSTED"):
+def failure(kind: str, message: str, index: Optional[int] = None, asks_again: bool = True) -> LookupFailed:
+    """asks_again: whether the server has told when to ask again; without that, what is too much will be too much again."""
+    if kind == "BUSY" or (kind == "RESOURCE_EXHAUSTED" and asks_again):
         return BusyError(kind, message, index)
     # The deadline is that of a user's owner, which may be answering the next one.
     if kind in ("TRYAGAIN", "LOADING", "UNAVAILABLE", "DEADLINE_EXCEEDED"):

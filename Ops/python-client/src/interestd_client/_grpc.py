@@ -17,7 +17,7 @@ _STATUS = {status.value[0]: status.name for status in grpc.StatusCode}
 _OPTIONS: Sequence[Tuple[str, int]] = (("grpc.max_receive_message_length", 64 << 20),)
 #: Fields of BatchGetSequencesResponse and of its Failure.
 _SEQUENCES, _FAILURES, _UNKNOWN = 1, 2, 3
-_INDEX, _CODE, _MESSAGE = 1, 2, 3
+_INDEX, _CODE, _MESSAGE, _RETRY_AFTER = 1, 2, 3, 6
 
 
 class GRPCClient(Client):
@@ -87,11 +87,11 @@ class GRPCClient(Client):
         try:
             answer: bytes = call(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.UNAVAILABLE and not _is_of_the_server(error):
+            if error.code() is grpc.StatusCode.UNAVAILABLE and not _asks_again(error):
                 raise ConnectionError(f"{self._target}: {error.details()}") from error
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise TimeoutError(f"{self._target} has not answered within {self._timeout_s} s") from error
-            raise failure(error.code().name, error.details() or "") from error
+            raise failure(error.code().name, error.details() or "", asks_again=_asks_again(error)) from error
         return answer
 
 
@@ -103,9 +103,9 @@ def _is_text(id_: bytes) -> bool:
     return True
 
 
-def _is_of_the_server(error: grpc.RpcError) -> bool:
-    """Whether a status UNAVAILABLE has come from the server, which says when to ask again. grpcio gives the same one where there is no
-    connection to a server, and where none can ever be: a wrong port, a certificate that is not trusted."""
+def _asks_again(error: grpc.RpcError) -> bool:
+    """Whether the server says when to ask again. grpcio gives UNAVAILABLE itself where there is no connection to a server, and where none
+    can ever be: a wrong port, a certificate that is not trusted; RESOURCE_EXHAUSTED stands for what is too long as well."""
     names = {name for name, _ in error.trailing_metadata() or ()}
     return bool(names & {"grpc-status-details-bin", "grpc-retry-pushback-ms"})
 
@@ -143,13 +143,13 @@ def _read_batch(response: bytes, first: int, count: int) -> List[Answer]:
     if _FAILURES in scan.fields:
         pieces = scan.fields[_FAILURES]
         for start, end in zip(pieces.start.tolist(), pieces.end.tolist()):
-            position, kind, message = _read_failure(response[start:end])
-            answers[position] = failure(kind, message, first + position)
+            position, kind, message, retry_s = _read_failure(response[start:end])
+            answers[position] = failure(kind, message, first + position, asks_again=retry_s > 0)
     return answers
 
 
-def _read_failure(message: bytes) -> Tuple[int, str, str]:
-    """The position in the batch, the status and what is wrong."""
+def _read_failure(message: bytes) -> Tuple[int, str, str, int]:
+    """The position in the batch, the status, what is wrong, and after how many seconds to ask again; 0: that would not help."""
     scan = Scan([message])
 
     def number(field: int) -> int:
@@ -159,4 +159,4 @@ def _read_failure(message: bytes) -> Tuple[int, str, str]:
     if _MESSAGE in scan.fields:
         pieces = scan.fields[_MESSAGE]
         text = scan.bytes_of(int(pieces.start[-1]), int(pieces.end[-1])).decode(errors="replace")
-    return number(_INDEX), _STATUS.get(number(_CODE), "UNKNOWN"), text
+    return number(_INDEX), _STATUS.get(number(_CODE), "UNKNOWN"), text, number(_RETRY_AFTER)
