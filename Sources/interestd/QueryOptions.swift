@@ -23,7 +23,7 @@ enum QueryOptions {
 
   static let all: [Option] =
     selection + [
-      .checked("as-of", "TIME", help: "count the windows back from this day: Unix milliseconds or RFC 3339") {
+      .checked("as-of", "TIME", help: "count the windows back from this day, as in 2026-01-31") {
         refusal(of: ["as_of": $0])
       },
       .integer("generation", "N", in: 1...Int(UInt32.max), help: "the generation that must answer"),
