@@ -205,7 +205,7 @@ extension DaemonConfiguration {
     let more = [
       answers - (256 << 20), memory.blockCache_bytes - Memory.defaultBlockCache_bytes,
       // Two of them, and one more being sorted.
-      3 * 48 * (buffer.events - Buffer().events),
+      3 * 48 * (buffer.events - Buffer().events), 2 * (buffer.bytes - Buffer().bytes),
     ]
     return more.reduce(512 << 20) { $0 + max($1, 0) }
   }

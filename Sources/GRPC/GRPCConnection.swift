@@ -73,6 +73,10 @@ final class GRPCConnection: ConnectionHandler {
 
   override var keepsTime: Bool { true }
 
+  override var isAnswering: Bool {
+    session.wantsToSend || calls.contains { [.waiting, .running, .deferred].contains($0.phase) }
+  }
+
   override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
     now_ns = MonotonicClock.now_ns
     isReceiving = true

@@ -66,6 +66,9 @@ struct HTTP2Session: ~Copyable {
   /// Nothing will come or go any more.
   var isOver: Bool { nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0 }
 
+  /// There is something to send that the peer has given leave for.
+  var wantsToSend: Bool { nghttp2_session_want_write(session) != 0 }
+
   // MARK: Calls
 
   /// The call must live until its stream is closed, or nil be set.

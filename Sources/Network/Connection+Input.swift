@@ -26,7 +26,7 @@ extension Connection {
       }
       take(bytes)
     case .wouldBlock: break
-    case .end where isBlocked: hasEnded = true
+    case .end where owesReplies: hasEnded = true
     case .end, .failed: return close()
     }
     settle()
@@ -54,7 +54,7 @@ extension Connection {
       case .wouldBlock:
         reads = 0
         if !partial && !isDeferred && !isBlocked && !handler.keepsTime { phase = .ending }
-      case .end where isBlocked: hasEnded = true
+      case .end where owesReplies: hasEnded = true
       case .end, .failed: return close()
       }
     }

@@ -7,6 +7,8 @@ extension Connection {
     if output.flush(through: channel) == .broken { return close() }
     accountOutput()
     guard phase != .closed, !isBlocked else { return }
+    // A long reply comes in parts, and the peer has taken those that there were.
+    deadline.clear()
     if phase == .open && !isDeferred { consumeInput() }
     if loop.isDraining, phase == .open, !isBlocked { return readable() }
     settle()
@@ -33,13 +35,16 @@ extension Connection {
 
   /// Sends what the handler wrote, and keeps what the channel does not take.
   func sendStage() {
+    var isBroken = false
     if phase != .closed {
-      let count = loop.stage.count
-      if output.send(loop.stage.bytes, through: channel) == .broken { close() } else { accountOutput() }
-      counters.sent_bytes.add(UInt64(count), ordering: .relaxed)
+      counters.sent_bytes.add(UInt64(loop.stage.count), ordering: .relaxed)
+      isBroken = output.send(loop.stage.bytes, through: channel) == .broken
+      accountOutput()
     }
     loop.stage.clear()
     loop.stage.shrink(to: 4 * limits.outputHighWater_bytes)
+    // Last: others that hear of it may write, and their peers must not get these bytes.
+    if isBroken { close() }
   }
 
   /// Tells the server what waits. Where that is too much of all, it will be too much of somebody.

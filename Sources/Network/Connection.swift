@@ -67,6 +67,8 @@ final class Connection {
 
   var descriptor: Int32 { channel.socket.descriptor }
   var isBlocked: Bool { !output.isEmpty }
+  /// There is something that the peer still gets, also where it sends no more.
+  var owesReplies: Bool { isBlocked || isDeferred || handler.isAnswering }
   /// Whether more may be read now.
   var hasRoom: Bool {
     if hasEnded { return false }
@@ -121,7 +123,7 @@ final class Connection {
       account()
     }
     // All that came before the peer's end has been answered, but for what is not whole.
-    if hasEnded && phase == .open && !isBlocked && !isDeferred { return close() }
+    if hasEnded && phase == .open && !owesReplies { return close() }
     switch phase {
     case .closed: return
     case .handshaking:

@@ -58,6 +58,9 @@ open class ConnectionHandler {
   /// that of writing, and a drain ends it by the verdict `.close` alone.
   open var keepsTime: Bool { false }
 
+  /// Whether requests are being answered, apart from one that is deferred: then a peer that sends no more still gets its replies.
+  open var isAnswering: Bool { false }
+
   /// The connection is there; nothing has come yet.
   open func opened() {}
 

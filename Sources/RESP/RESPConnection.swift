@@ -183,7 +183,8 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     guard session.access != .none else { return reply.error("NOAUTH", "Authentication required.") }
     transaction.fail()
     if ForeignCommands.writes.contains(where: { command.matches(0, $0) }) {
-      return reply.error("READONLY", "nothing is written here: behaviors come from Kafka")
+      let isRemoval = ForeignCommands.removals.contains { command.matches(0, $0) }
+      return reply.error("READONLY", server.handler.refusalOfWrites(removing: isRemoval))
     }
     if let (_, reason) = ForeignCommands.absent.first(where: { command.matches(0, $0.name) }) {
       return reply.error("ERR", "'\(command.shown(0))' is not answered here: \(reason)")

@@ -17,10 +17,10 @@ final class BatchJob: @unchecked Sendable {
   private let form: AnswerForm
   private let forwarder: String?
   private let canceled = Atomic<Bool>(false)
-  /// Of all answers so far; taken from the pool's memory.
+  /// Of all answers so far.
   private let size_bytes = Atomic<Int>(0)
-  /// The pool's memory had no room for an answer.
-  private let crowdedOut = Atomic<Bool>(false)
+  /// Of the pool's memory.
+  private let memory: ByteBudget.Share
 
   init(
     _ users: borrowing ByteStrings, _ query: SequenceQuery, _ form: AnswerForm, forwardedBy forwarder: String?,
@@ -31,18 +31,23 @@ final class BatchJob: @unchecked Sendable {
     let count = own.count
     self.users = own
     (self.query, self.form, self.forwarder, self.service) = (query, form, forwarder, service)
+    memory = service.pool.memory.makeShare()
     slices = stride(from: 0, to: count, by: Self.sliceUsers).map {
       BatchSlice(of: $0..<min($0 + Self.sliceUsers, count))
     }
   }
 
-  deinit { service.pool.memory.give(back: size_bytes.load(ordering: .relaxed)) }
-
   var count: Int { users.count }
+
+  /// Nothing more is looked up.
+  var isOver: Bool { canceled.load(ordering: .relaxed) || memory.isGivenUp }
+
+  /// Good as long as the job is kept.
+  func user(_ index: Int) -> UnsafeRawBufferPointer { users[index] }
 
   /// Why there are no answers; nil where there are.
   var refusal: LookupError? {
-    guard crowdedOut.load(ordering: .relaxed) else { return nil }
+    guard memory.isGivenUp else { return nil }
     return LookupError(
       .busy, "the batches under way have as many bytes of answers as they may: \(service.pool.memory.limit)",
       retryAfter_s: 1)
@@ -59,7 +64,7 @@ final class BatchJob: @unchecked Sendable {
   /// Looks the users of a slice up, each as `Lookups.sequence` does.
   func run(_ slice: BatchSlice, with lookups: Lookups) {
     for index in slice.users {
-      if canceled.load(ordering: .relaxed) || crowdedOut.load(ordering: .relaxed) { return }
+      if canceled.load(ordering: .relaxed) { return }
       guard size_bytes.load(ordering: .relaxed) < LookupLimits.batch_bytes else {
         slice.slots.append(.failed(Batch.tooLarge))
         continue
@@ -70,17 +75,13 @@ final class BatchJob: @unchecked Sendable {
         switch try lookups.sequence(of: users[index], query, form, forwardedBy: forwarder, into: &slice.answers) {
         case .answered(let isKnown):
           let size = slice.answers.count - start
-          guard service.pool.memory.take(size) else { return giveUp() }
+          guard memory.grow(by: size) else { return }
           size_bytes.add(size, ordering: .relaxed)
           slice.slots.append(.answered(start..<slice.answers.count, isKnown: isKnown))
         case .elsewhere(let route): slice.slots.append(.elsewhere(route))
         }
       } catch { slice.slots.append(.failed(error)) }
     }
-  }
-
-  private func giveUp() {
-    if !crowdedOut.exchange(true, ordering: .relaxed) { service.pool.memory.countRefusal() }
   }
 
   private func foresee(from first: Int, in slice: BatchSlice, with lookups: Lookups) {

@@ -134,9 +134,16 @@ private final class BatchQueue: @unchecked Sendable {  // all fields are guarded
     let entry = entries.removeFirst()
     let slice = entry.job.slices[entry.progress.next]
     entry.progress.next += 1
+    if entry.job.isOver { skipRest(of: entry) }
     if entry.progress.next < entry.job.slices.count { entries.append(entry) }
     working += 1
     return (entry, slice)
+  }
+
+  private func skipRest(of entry: Entry) {
+    for slice in entry.job.slices[entry.progress.next...] { users -= slice.users.count }
+    entry.progress.open -= entry.job.slices.count - entry.progress.next
+    entry.progress.next = entry.job.slices.count
   }
 
   /// Whether it was the batch's last one.

@@ -1,24 +1,48 @@
-import Synchronization
+import Threads
 
-/// Memory that many share: what would be too much is refused.
-final class ByteBudget: Sendable {
+/// Memory that several grow in side by side. One for whom there is no more room gives up all that he has, so that the others may go on.
+///
+/// `@unchecked Sendable`: `held`, `refusals` and the shares' fields are guarded by `mutex`.
+final class ByteBudget: @unchecked Sendable {
+  /// What one has. Gone, it is given back.
+  final class Share: @unchecked Sendable {  // guarded by the budget's mutex
+    private let budget: ByteBudget
+    private var bytes = 0
+    private var hasGivenUp = false
+
+    fileprivate init(_ budget: ByteBudget) { self.budget = budget }
+
+    deinit { budget.mutex.withLock { budget.held -= bytes } }
+
+    var isGivenUp: Bool { budget.mutex.withLock { hasGivenUp } }
+
+    /// False where there is no room, now or before: then nothing is had any more.
+    func grow(by more: Int) -> Bool {
+      budget.mutex.withLock {
+        if hasGivenUp { return false }
+        if budget.held + more > budget.limit {
+          budget.held -= bytes
+          budget.refusals += 1
+          (bytes, hasGivenUp) = (0, true)
+          return false
+        }
+        budget.held += more
+        bytes += more
+        return true
+      }
+    }
+  }
+
   let limit: Int
-  private let held = Atomic<Int>(0)
-  private let refusals = Atomic<UInt64>(0)
+  private let mutex = Mutex()
+  private var held = 0
+  private var refusals: UInt64 = 0
 
   init(limit: Int) { self.limit = limit }
 
-  var held_bytes: Int { held.load(ordering: .relaxed) }
-  var refused: UInt64 { refusals.load(ordering: .relaxed) }
+  func makeShare() -> Share { Share(self) }
 
-  /// False where that would be more than there may be: then nothing is taken.
-  func take(_ bytes: Int) -> Bool {
-    guard held.add(bytes, ordering: .relaxed).newValue > limit else { return true }
-    held.subtract(bytes, ordering: .relaxed)
-    return false
-  }
-
-  func countRefusal() { refusals.add(1, ordering: .relaxed) }
-
-  func give(back bytes: Int) { held.subtract(bytes, ordering: .relaxed) }
+  var held_bytes: Int { mutex.withLock { held } }
+  /// Those who gave up.
+  var refused: UInt64 { mutex.withLock { refusals } }
 }

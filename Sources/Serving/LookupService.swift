@@ -45,6 +45,8 @@ public final class LookupService: Sendable {
   private let draining = Atomic<Bool>(false)
   /// How long lookups took.
   public let lookups = LatencyHistogram()
+  /// Whether their users were known.
+  public let users = UserCounters()
   public let forwards = ForwardCounters()
   public let readErrors = ReadErrors()
   /// What Describe tells of the program, such as `1.4.0`.

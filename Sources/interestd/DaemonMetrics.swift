@@ -60,6 +60,12 @@ final class DaemonMetrics: Sendable {
 
   private func writeServing(_ writer: inout MetricsWriter) {
     writer.summary("interestd_lookup_duration_seconds", "Time to answer a sequence lookup.", service.lookups.snapshot)
+    let users = service.users.values
+    for (user, count) in [("known", users.known), ("unknown", users.unknown)] {
+      writer.counter(
+        "interestd_lookups_total", "Sequence lookups answered from here, by whether the user is known.", count,
+        ["user": user])
+    }
     for (code, count) in answers.all {
       writer.counter("interestd_http_responses_total", "HTTP replies by status class.", count, ["code": code])
     }
@@ -157,6 +163,12 @@ final class DaemonMetrics: Sendable {
     let generation = backend.store.generation
     writer.gauge("interestd_generation", "The generation that lookups are answered from.", Double(generation.number))
     writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
+    let cache = backend.store.blockCache
+    writer.gauge(
+      "interestd_block_cache_used_bytes", "Memory of blocks of these files.", Double(cache.used_bytes))
+    writer.gauge(
+      "interestd_block_cache_pinned_bytes", "Of these, what stays: above all the files' indices and filters.",
+      Double(cache.pinned_bytes))
     writer.gauge(
       "interestd_event_ids_bytes", "Bytes of the files that hold event ids, about.",
       Double(generation.duplicateIDs_bytes))

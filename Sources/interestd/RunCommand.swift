@@ -25,7 +25,7 @@ struct RunCommand {
     let log = configuration.makeLog()
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
-    OpenFiles.raiseLimit(configuration, log)
+    OpenFiles.check(configuration, log)
     let security = try Security(configuration, log, asksOthers: true)
     let service = LookupService(
       version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers,
@@ -116,6 +116,7 @@ final class Daemon: Sendable {
     let store = try InterestStore.open(
       writing: configuration.state.directory, identity: identity, limits: configuration.storeLimits,
       holder: "interestd run on \(url)")
+    store.checkBlockCache(log)
     guard case .kafka(_, _, let partitions, _) = source else { return }
     var settings = configuration.lane(partitions: partitions, instance: instance)
     if configuration.deadLetters.sink == .topic {
@@ -138,11 +139,7 @@ final class Daemon: Sendable {
       instance: instance, group: configuration.kafka.group, topic: configuration.kafka.topic,
       configuration: configuration.connection)
     let board = ingest.board
-    return Topology(settings, log: log) {
-      board.all.filter(\.state.isRead).map(\.partition)
-    } heardPartitions: {
-      ingest.noticePartitions($0, of: lane)
-    }
+    return Topology(settings, log: log, owned: { board.served }) { ingest.noticePartitions($0, of: lane) }
   }
 
   /// Asks the brokers what the topic is, until they answer; nil where told to stop meanwhile.

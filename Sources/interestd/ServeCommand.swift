@@ -18,7 +18,7 @@ struct ServeCommand {
       path: arguments.text("config"), environment: ProcessInfo.processInfo.environment)
     try configuration.apply(arguments, needs: [.stateDirectory])
     let log = configuration.makeLog()
-    OpenFiles.raiseLimit(configuration, log)
+    OpenFiles.check(configuration, log)
     let security = try Security(configuration, log, asksOthers: false)
     let service = LookupService(
       version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers,
@@ -27,6 +27,7 @@ struct ServeCommand {
     let store = try InterestStore.open(
       serving: configuration.state.directory, limits: configuration.storeLimits,
       holder: "interestd serve on \(endpoint.url)")
+    store.checkBlockCache(log)
     service.publish(
       .init(
         store: store, ownedAtLast: try store.generation.ownedPartitions(),

@@ -161,6 +161,17 @@ extension DaemonConfiguration.Duplicates {
   var limits: DuplicateLimits { DuplicateLimits(offsets: offsets, time_ms: Int64(time_ms)) }
 }
 
+extension InterestStore {
+  /// Warns where indices and filters, which stay in memory, leave states little room in the block cache.
+  func checkBlockCache(_ log: Telemetry.Log) {
+    let cache = blockCache
+    guard cache.isMostlyPinned else { return }
+    log.warn(
+      "indices of the state's files take more than half of the block cache: raise memory.block_cache_bytes",
+      ["pinned_bytes": cache.pinned_bytes, "block_cache_bytes": cache.capacity_bytes])
+  }
+}
+
 extension ClusterMap {
   /// Reads a file.
   static func load(_ path: String) throws -> ClusterMap {

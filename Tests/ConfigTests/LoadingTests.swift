@@ -182,6 +182,8 @@ struct LoadingTests {
     configuration.memory.blockCache_bytes = 196 << 20
     configuration.buffer.events = 2_000_000
     #expect(configuration.memoryBudget_bytes(answers: 0) == 612 << 20 + 144_000_000)
+    configuration.buffer.bytes = 164 << 20
+    #expect(configuration.memoryBudget_bytes(answers: 0) == 812 << 20 + 144_000_000)
     configuration.memory.budget_bytes = 1000
     #expect(configuration.memoryBudget_bytes(answers: 1 << 30) == 1000)
   }

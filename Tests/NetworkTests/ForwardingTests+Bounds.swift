@@ -6,17 +6,17 @@ import Testing
 
 /// What forwarding may hold, and how it ends.
 extension ForwardingTests {
-  @Test("a client that goes away ends its request, and makes room for another's")
+  @Test("a client that breaks off ends its request, and makes room for another's")
   func canceled() throws {
     var limits = HTTPClientLimits()
     limits.exchanges = 1
     let server = try server(limits: limits)
-    var client: Client? = try server.client()
-    try client?.send(get("/there/1"))
+    let client = try server.client()
+    try client.send(get("/there/1"))
     let peer = try there.accept()
     _ = try peer.request()
     #expect(try ask(server, "/there/2", as: failure("busy")) == failure("busy"))
-    client = nil
+    client.reset()
     #expect(try peer.request() == "")  // the end
     let next = try server.client()
     try next.send(get("/there/3"))

@@ -89,7 +89,10 @@ def compare(reference, asked, options):
                 "http groups": lambda it: it.http.groups(user, shops),
                 "http groups in protobuf": lambda it: it.http.groups(user, shops, PROTOBUF),
                 "grpc groups": lambda it: it.grpc.groups(user, shops),
-                "resp groups": lambda it: it.resp.ask("INTEREST.GROUPS", user, *shops),
+                "resp groups": lambda it: it.resp.ask("INTEREST.GROUPS", user, "SHOPS", *shops),
+                "resp groups with options": lambda it: it.resp.ask(
+                    "INTEREST.GROUPS", user, "BEHAVIORS", 1, "FORMAT", "json", "SHOPS", *shops
+                ),
                 "resp options": lambda it: it.resp.ask("INTEREST.SEQUENCE", user, "GROUPS", 5, "FORMAT", "json"),
                 "resp strlen": lambda it: it.resp.ask("STRLEN", user),
             }.items():

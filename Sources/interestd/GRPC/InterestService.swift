@@ -103,7 +103,7 @@ final class InterestService: GRPCService {
 
 extension GRPCCall {
   fileprivate func fail(_ error: LookupError) {
-    let message = error.parameter.map { "\($0): \(error.message)" } ?? error.message
+    let message = error.messageParameter.map { "\($0): \(error.message)" } ?? error.message
     fail(
       GRPCStatus(rawValue: error.code.grpcStatus) ?? .unknown, message,
       retryAfter_ms: error.retryAfter_s.map { $0 * 1000 })
