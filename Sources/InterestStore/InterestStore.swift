@@ -44,7 +44,7 @@ public final class InterestStore: Sendable {
   }
 
   /// What the state in `path` is, without opening it.
-  public static func identity(of path: String) throws(StoreError) -> StateIdentity {
+  static func identity(of path: String) throws(StoreError) -> StateIdentity {
     try existing(try StateDirectory(describing: path))
   }
 

@@ -92,7 +92,11 @@ let program = Program(
         .text("state", "DIR", help: "read this state directory, which no run, serve or ingest has open")
       ] + EndpointClient.options + QueryOptions.all + [json],
       oneOf: [["state", "endpoint"]],
-      examples: [Example("interestd lookup 900 --state ./state --groups 10", "a user's ten newest groups")]),
+      examples: [
+        Example("interestd lookup 900 --state ./state --groups 10", "a user's ten newest groups"),
+        Example(
+          "interestd lookup 900 --endpoint https://host:8443 --ca ca.crt --token-file token", "of a protected instance"),
+      ]),
     Command(
       "dump", summary: "print every user's full sequence",
       discussion:

@@ -91,7 +91,7 @@ struct Security: Sendable {
       if left_s <= 0 {
         log.warn("tls.certificate has expired: clients will refuse it", fields)
       } else if left_s < Self.soon_s {
-        log.warn("tls.certificate expires within \(left_s / 86_400 + 1) days", fields)
+        log.warn("tls.certificate expires within \((left_s + 86_399) / 86_400) days", fields)
       }
     }
   }
