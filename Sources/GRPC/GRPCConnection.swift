@@ -74,7 +74,9 @@ final class GRPCConnection: ConnectionHandler {
   override var keepsTime: Bool { true }
 
   override var isAnswering: Bool {
-    session.wantsToSend || calls.contains { [.waiting, .running, .deferred].contains($0.phase) }
+    // What is sent of other things than calls is of no use to a client that sends none any more.
+    !calls.isEmpty
+      && (session.wantsToSend || calls.contains { [.waiting, .running, .deferred].contains($0.phase) })
   }
 
   override func receive(_ input: UnsafeRawBufferPointer, _ output: inout ByteBuffer) -> Reception {
