@@ -83,8 +83,11 @@ open class ConnectionHandler {
   /// Whether a reply of so many bytes may be written. Where much waits for slow peers already, a long one may not: it would end
   /// connections, perhaps its own.
   public final func hasRoom(for bytes: Int) -> Bool {
-    guard bytes > Connection.piece_bytes, let connection else { return true }
-    return connection.loop.outputs.hasRoom(for: bytes)
+    guard bytes > Connection.piece_bytes, let connection, !connection.loop.outputs.hasRoom(for: bytes) else {
+      return true
+    }
+    connection.loop.shedOutput()
+    return false
   }
 
   /// Ends the connection at once: what its peer has not taken is lost. Not within `receive`.

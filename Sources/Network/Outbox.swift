@@ -16,6 +16,8 @@ struct Outbox: ~Copyable {
   }
 
   var isEmpty: Bool { sent == waiting.count }
+  /// Bytes that wait.
+  var count: Int { waiting.count - sent }
 
   /// Memory above what an emptied one keeps.
   var held_bytes: Int { max(0, waiting.capacity_bytes - kept_bytes) }
