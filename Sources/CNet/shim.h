@@ -95,6 +95,11 @@ static inline void cnet_tls_set_protocols(SSL_CTX *context, const cnet_protocols
 /// The code of the first error on this thread since they were cleared; 0: none.
 static inline unsigned long cnet_tls_first_error(void) { return ERR_peek_error(); }
 
+/// The reason among those of TLS itself (SSL_R_...), or 0 where another part of OpenSSL gives it.
+static inline int cnet_tls_reason_code(unsigned long error) {
+  return ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
+}
+
 /// When the certificate expires, in Unix seconds, or -1.
 static inline long long cnet_certificate_expiry(const X509 *certificate) {
   struct tm time;

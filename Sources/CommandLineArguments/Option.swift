@@ -9,6 +9,8 @@ public struct Option: Sendable {
     /// A whole number with a unit (`ms`, `s`, `m`, `h`, `d`); the range is in milliseconds.
     case duration_ms(ClosedRange<Int>)
     case choice([String])
+    /// A text of which the function tells what is wrong with it, as in `'x' is no day`; nil: nothing.
+    case checked(@Sendable (String) -> String?)
   }
 
   public let name: String
@@ -73,6 +75,12 @@ public struct Option: Sendable {
     help: String
   ) -> Option {
     Option(name, placeholder, .choice(choices), value, required, false, help)
+  }
+
+  public static func checked(
+    _ name: String, _ placeholder: String, help: String, _ refusal: @escaping @Sendable (String) -> String?
+  ) -> Option {
+    Option(name, placeholder, .checked(refusal), nil, false, false, help)
   }
 
   var takesValue: Bool { if case .flag = kind { false } else { true } }

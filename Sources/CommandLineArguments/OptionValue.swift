@@ -1,12 +1,15 @@
 import NearestName
 
 extension Option.Kind {
-  /// What is wrong with `text` as a value of this kind, or nil.
-  func refusal(of text: String) -> String? { accepts(text) ? nil : "needs \(need)" }
+  /// What is wrong with `text` as a value of this kind, to be read behind the option's name; or nil.
+  func refusal(of text: String) -> String? {
+    if case .checked(let refusal) = self { return refusal(text).map { "is refused: \(printable($0))" } }
+    return accepts(text) ? nil : "needs \(need), not '\(quotable(text))'"
+  }
 
   private func accepts(_ text: String) -> Bool {
     switch self {
-    case .flag, .text: true
+    case .flag, .text, .checked: true
     case .integer(let range): parsedInteger(text).map(range.contains) ?? false
     case .number(let range): parsedNumber(text).map(range.contains) ?? false
     case .duration_ms(let range): parsedDuration_ms(text).map(range.contains) ?? false
@@ -18,7 +21,7 @@ extension Option.Kind {
   private var need: String {
     switch self {
     case .flag: "no value"
-    case .text: "a text"
+    case .text, .checked: "a text"
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .number(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
     case .duration_ms(let range):

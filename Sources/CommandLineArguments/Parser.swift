@@ -46,7 +46,7 @@ struct Parser {
     let value = parts.count == 2 ? parts[1] : try nextValue(of: option, &rest)
     if let refusal = option.kind.refusal(of: value) {
       let near = option.kind.suggestion(for: value).map { "; did you mean '\($0)'?" } ?? ""
-      throw error("--\(option.name) \(refusal), not '\(quotable(value))'\(near)")
+      throw error("--\(option.name) \(refusal)\(near)")
     }
     values[option.name, default: []].append(value)
   }
@@ -115,6 +115,11 @@ struct Parser {
 
 /// What a user wrote, fit for one line of a message: control characters replaced, at most 80 characters.
 func quotable(_ text: String) -> String {
-  let visible = text.unicodeScalars.prefix(80).map { $0.properties.generalCategory == .control ? "?" : Character($0) }
-  return String(visible) + (text.unicodeScalars.count > 80 ? "..." : "")
+  let scalars = text.unicodeScalars
+  return printable(String(String.UnicodeScalarView(scalars.prefix(80)))) + (scalars.count > 80 ? "..." : "")
+}
+
+/// Without control characters.
+func printable(_ text: String) -> String {
+  String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : Character($0) })
 }

@@ -59,6 +59,7 @@ public struct DaemonConfiguration: Equatable, Sendable {
     public static var defaultCache_bytes: Int { 224 << 20 }
     public var maximumRequests = 1024
     public var batchUsers = 16_000
+    public var batch_bytes = 64 << 20
     /// 0: as many as there are processors, 4 at most.
     public var batchThreads = 0
     public var drain_ms = 8_000
@@ -207,7 +208,7 @@ extension DaemonConfiguration {
     let more = [
       answers - (256 << 20), memory.blockCache_bytes - Memory.defaultBlockCache_bytes,
       // Two of them, and one more being sorted.
-      3 * 48 * (buffer.events - Buffer().events),
+      3 * 48 * (buffer.events - Buffer().events), 2 * (buffer.bytes - Buffer().bytes),
     ]
     return more.reduce(512 << 20) { $0 + max($1, 0) }
   }

@@ -24,6 +24,9 @@ struct ListenAddress {
     self.port = port
   }
 
+  /// Whether it stands for all interfaces.
+  var isWildcard: Bool { ["0.0.0.0", "::"].contains(host) }
+
   /// Whether only this machine can connect (127.0.0.0/8 and ::1); nil for a name.
   var isLoopback: Bool? {
     var v4 = in_addr()

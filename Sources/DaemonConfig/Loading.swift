@@ -1,5 +1,4 @@
 internal import Glibc
-public import InterestModel
 
 extension DaemonConfiguration {
   /// Longest file that is read.
@@ -23,31 +22,33 @@ extension DaemonConfiguration {
     bytes: [UInt8], file: String, environment: [String: String] = [:]
   ) throws(ConfigurationError) -> DaemonConfiguration {
     var problems = Problems(file: file)
-    if bytes.count > maximumFileBytes {
-      problems.add("", at: .file, "is longer than \(maximumFileBytes) bytes: is it a configuration?")
-    }
-    try problems.throwIfAny()
-    return try decode(bytes, defaults: nil, environment, &problems)
+    return try decode(bytes, environment, &problems)
   }
 
-  /// The defaults under the environment, for a command that has no file because its state knows its behaviors.
-  public static func defaults(
-    behaviors: BehaviorCatalog, environment: [String: String]
+  /// The defaults, a file over them where one is named, the environment over both: for a command whose state knows its behaviors, so that
+  /// the file need not have any. `behaviors` of the result mean nothing.
+  public static func loadForState(
+    path: String?, environment: [String: String]
   ) throws(ConfigurationError) -> DaemonConfiguration {
-    var problems = Problems(file: "defaults")
-    return try decode([], defaults: behaviors, environment, &problems)
+    var problems = Problems(file: path ?? "defaults")
+    let bytes = try path.map(contents) ?? []
+    return try decode(bytes, needsBehaviors: false, environment, &problems)
   }
 
   private static func decode(
-    _ bytes: [UInt8], defaults: BehaviorCatalog?, _ environment: [String: String], _ problems: inout Problems
+    _ bytes: [UInt8], needsBehaviors: Bool = true, _ environment: [String: String], _ problems: inout Problems
   ) throws(ConfigurationError) -> DaemonConfiguration {
+    if bytes.count > maximumFileBytes {
+      problems.add("", at: .file, "is longer than \(maximumFileBytes) bytes: is it a configuration?")
+      try problems.throwIfAny()
+    }
     let file = YAMLReader.read(bytes, &problems)
     // What is not YAML has no keys: none of them is missing.
     if file == nil { try problems.throwIfAny() }
     let root = Environment.override(file, environment, &problems)
-    var decoder = Decoder(DaemonConfiguration(behaviors: defaults ?? ExampleFile.catalog))
+    var decoder = Decoder(DaemonConfiguration(behaviors: ExampleFile.catalog))
     decoder.decode(root, &problems)
-    if defaults == nil, decoder.origins["behaviors"] == nil, decoder.isMap {
+    if needsBehaviors, decoder.origins["behaviors"] == nil, decoder.isMap {
       problems.add("behaviors", at: .file, "is missing: needs \(Schema.keys[0].need)")
     }
     for (path, message) in decoder.configuration.contradictions {

@@ -98,6 +98,10 @@ enum Schema {
         "Users that batches under way may still have to be looked up. Further batches of more than 32 are refused likewise."
       ),
       Key(
+        "lookup.batch_bytes", \.lookup.batch_bytes, .integer((24 << 20)...(1 << 40), "of bytes"),
+        "Answers that batches under way may have together. A batch whose answers find no room any more is refused likewise."
+      ),
+      Key(
         "lookup.batch_threads", \.lookup.batchThreads, .integer(0...64),
         "Threads that look up the users of batches of more than 32. 0: as many as there are processors, 4 at most."),
       Key(

@@ -125,11 +125,35 @@ extension DaemonConfiguration {
         found.append(
           (
             "\(port.name).listen",
-            "\(quoted(port.listen)) can be reached by other machines, and \(weakness): set tls.certificate and tls.key, and "
-              + "auth.read_tokens_file or tls.client_ca; or listen on 127.0.0.1; or set \(port.name).allow_remote to true"
+            "\(quoted(port.listen)) can be reached by other machines, and \(weakness): \(remedy(of: port)); or listen on "
+              + "127.0.0.1; or set \(port.name).allow_remote to true"
           ))
       }
     }
-    return found
+    return found + sharedPorts
+  }
+
+  /// What to do about a port's weakness.
+  private func remedy(of port: Port) -> String {
+    var steps: [String] = []
+    if !hasTLS(port) {
+      steps.append(tls.certificate.isEmpty ? "tls.certificate and tls.key" : "\(port.name).tls to auto")
+    }
+    if !auth.isOn && !asksCertificates(port) { steps.append("auth.read_tokens_file or tls.client_ca") }
+    return "set " + steps.joined(separator: ", and ")
+  }
+
+  /// Ports that cannot both be had; those whose numbers the system chooses never clash.
+  private var sharedPorts: [(path: String, message: String)] {
+    func clash(_ one: ListenAddress, _ other: ListenAddress) -> Bool {
+      one.port == other.port && one.port != 0
+        && (one.host == other.host || one.isWildcard || other.isWildcard)
+    }
+    return ports.indices.compactMap { index in
+      guard let address = ListenAddress(ports[index].listen),
+        let other = ports[..<index].first(where: { ListenAddress($0.listen).map { clash($0, address) } == true })
+      else { return nil }
+      return ("\(ports[index].name).listen", "port \(address.port) is \(other.name).listen's already: take another")
+    }
   }
 }

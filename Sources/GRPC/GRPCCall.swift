@@ -18,6 +18,14 @@ public final class GRPCCall {
     case open
     /// Its end is on its way to the client.
     case ending
+
+    /// Whether the call is the server's to go on with, and not the client's.
+    var isServing: Bool {
+      switch self {
+      case .waiting, .running, .deferred, .open: true
+      case .free, .header, .request, .ending: false
+      }
+    }
   }
 
   /// The request's message, inflated; good until the service returns.
@@ -29,7 +37,7 @@ public final class GRPCCall {
 
   var header = RequestHeader()
   var reader = MessageReader()
-  var phase = Phase.free
+  private(set) var phase = Phase.free
   var stream: Int32 = 0
   /// Among the connection's calls.
   var index = 0
@@ -38,7 +46,7 @@ public final class GRPCCall {
   /// When waiting for what the phase waits for ends.
   var until_ns = UInt64.max
   /// Framed messages, sent up to `sent`.
-  private(set) var reply = ByteBuffer(capacity: 4096)
+  private(set) var reply = ByteBuffer(capacity: 16)
   var sent = 0
   var failure: GRPCFailure?
   var isKeptOpen = false
@@ -87,7 +95,10 @@ public final class GRPCCall {
   }
 
   /// Takes back what was written and is not on its way.
-  public func withdraw() { reply.truncate(to: sent) }
+  public func withdraw() {
+    reply.truncate(to: sent)
+    if sent == 0 { reply.shrink(to: Self.kept_bytes) }
+  }
 
   /// Ends the call with this instead of well. `retryAfter_ms` tells the client when to try again.
   public func fail(_ status: GRPCStatus, _ message: String, retryAfter_ms: Int? = nil) {
@@ -108,6 +119,11 @@ public final class GRPCCall {
   public func keepOpen() { isKeptOpen = true }
 
   // MARK: The connection's
+
+  func move(to phase: Phase, _ server: GRPCServer) {
+    if phase.isServing != self.phase.isServing { server.callsServed += phase.isServing ? 1 : -1 }
+    self.phase = phase
+  }
 
   func begin(stream: Int32, connection: GRPCConnection, now_ns: UInt64) {
     self.stream = stream

@@ -5,7 +5,7 @@ import Threads
 extension GRPCConnection {
   /// A call's header is complete: whether its request is read.
   func admit(_ call: GRPCCall) {
-    call.phase = .request
+    call.move(to: .request, server)
     if !call.header.isPost { return refuse(call, .methodNotAllowed) }
     if !call.header.isGRPC { return refuse(call, .unsupportedMediaType) }
     if let failure = problem(call) { return fail(call, failure) }
@@ -33,10 +33,15 @@ extension GRPCConnection {
     if !server.methods.entries[method].method.isOpen, let refusal = refusal(of: call.header.authorization) {
       return refusal
     }
-    if server.callsUnderWay > limits.calls {
-      return GRPCFailure(status: .resourceExhausted, message: "too many calls are under way", retryAfter_ms: 100)
-    }
-    return nil
+    return server.callsUnderWay > limits.begunCalls ? tooManyCalls : nil
+  }
+
+  var tooManyCalls: GRPCFailure {
+    GRPCFailure(status: .resourceExhausted, message: "too many calls are under way", retryAfter_ms: 100)
+  }
+
+  private var noRoom: GRPCFailure {
+    GRPCFailure(status: .resourceExhausted, message: "too many replies wait for slow clients", retryAfter_ms: 100)
   }
 
   private var deadlinePassed: GRPCFailure { GRPCFailure(status: .deadlineExceeded, message: "the deadline has passed") }
@@ -44,18 +49,14 @@ extension GRPCConnection {
   /// Computes an answer.
   func run(_ call: GRPCCall) {
     guard call.deadline_ns > now_ns else { return fail(call, deadlinePassed) }
-    guard server.replies_bytes < limits.loopReplies_bytes else {
-      return fail(
-        call,
-        GRPCFailure(status: .resourceExhausted, message: "too many replies wait for slow clients", retryAfter_ms: 100))
-    }
-    call.phase = .running
+    guard server.hasRoom(for: 1, of: limits.loopReplies_bytes, asker: self) else { return fail(call, noRoom) }
+    call.move(to: .running, server)
     respond(to: call)
     if call.failure != nil {
       call.withdrawDeferral()
       finish(call)
     } else if call.deferral != nil {
-      call.phase = .deferred
+      call.move(to: .deferred, server)
       watch(call, until_ns: call.deadline_ns)
     } else if call.isKeptOpen {
       open(call)
@@ -90,6 +91,9 @@ extension GRPCConnection {
     now_ns = MonotonicClock.now_ns
     call.deferral = nil
     fill(call)
+    if !server.hasRoom(for: call.reply.count, of: limits.loopReplies_bytes / 4 * 3, asker: self) {
+      call.failure = noRoom
+    }
     finish(call)
     transmitLater()
   }
@@ -101,7 +105,7 @@ extension GRPCConnection {
       return fail(call, GRPCFailure(status: .resourceExhausted, message: "too many watches are open"))
     }
     server.watches += 1
-    call.phase = .open
+    call.move(to: .open, server)
     watch(call, until_ns: call.header.timeout_ns == nil ? .max : call.deadline_ns)
     arm(at_ns: now_ns + UInt64(limits.watch_ms) * 1_000_000)
     sendWritten(call)
@@ -141,7 +145,7 @@ extension GRPCConnection {
   /// Sends what a call's answer still lacks, and its end.
   func finish(_ call: GRPCCall) {
     if call.phase == .open { server.watches -= 1 }
-    call.phase = .ending
+    call.move(to: .ending, server)
     releaseRequest(of: call)
     if call.failure != nil { call.withdraw() }
     count(call, call.failure?.status ?? .ok)
@@ -167,7 +171,7 @@ extension GRPCConnection {
 
   /// For what is no gRPC call.
   private func refuse(_ call: GRPCCall, _ refusal: HTTPRefusal) {
-    call.phase = .ending
+    call.move(to: .ending, server)
     count(call, .unimplemented)
     watch(call, until_ns: now_ns + UInt64(limits.reply_ms) * 1_000_000)
     session.respond(call.stream, server.fields.refusal(refusal))
@@ -196,6 +200,7 @@ extension GRPCConnection {
 
   func holdReplies(of call: GRPCCall, _ bytes: Int) {
     let change = bytes - call.reply_bytes
+    if replies_bytes == 0 { taken_ns = now_ns }
     call.reply_bytes = bytes
     replies_bytes += change
     server.replies_bytes += change

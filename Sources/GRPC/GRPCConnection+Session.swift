@@ -108,7 +108,8 @@ extension GRPCConnection {
   private func requestEnded(_ call: GRPCCall) {
     guard call.phase == .request, let method = call.header.method else { return }
     if call.isWhole {
-      call.phase = .waiting
+      guard server.callsServed < limits.calls else { return fail(call, tooManyCalls) }
+      call.move(to: .waiting, server)
       watch(call, until_ns: call.deadline_ns)
       ready.append(call)
     } else if server.methods.entries[method].method.kind == .bidirectional, call.reader.isBetweenMessages {

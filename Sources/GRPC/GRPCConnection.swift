@@ -14,8 +14,12 @@ final class GRPCConnection: ConnectionHandler {
   /// Complete requests, in the order in which they were completed; those before `firstReady` are done.
   var ready: [GRPCCall] = []
   var firstReady = 0
+  /// Among the server's connections.
+  var index = 0
   var requests_bytes = 0
   var replies_bytes = 0
+  /// When the client last took some of its replies, or the first one began to wait.
+  var taken_ns: UInt64 = 0
   /// As of the last event.
   var now_ns: UInt64
   var clock: ConnectionClock
@@ -47,6 +51,8 @@ final class GRPCConnection: ConnectionHandler {
     case .allowed: nil
     case .missing:
       GRPCFailure(status: .unauthenticated, message: "a token is needed: the metadata authorization: Bearer TOKEN")
+    case .unadmitted(let names):
+      GRPCFailure(status: .unauthenticated, message: Access.explain(unadmitted: names))
     case .unknown: GRPCFailure(status: .unauthenticated, message: "nobody has this token: it may have been replaced")
     case .insufficient: GRPCFailure(status: .permissionDenied, message: "the caller does not have the right to read")
     }
@@ -115,6 +121,7 @@ final class GRPCConnection: ConnectionHandler {
 
   override func ended() {
     isBroken = true
+    server.remove(self)
     for call in calls { release(call) }
     calls = []
     ready = []
@@ -125,6 +132,18 @@ final class GRPCConnection: ConnectionHandler {
     guard !isBroken else { return }
     isBroken = true
     server.counters.connectionsEnded.add(1, ordering: .relaxed)
+  }
+
+  /// Replies wait, and the client takes none of them.
+  func isStalled(now_ns: UInt64) -> Bool {
+    replies_bytes > 0 && now_ns >= taken_ns + UInt64(limits.stall_ms) * 1_000_000
+  }
+
+  /// Ends the connection for the sake of others. Not within its own `receive`.
+  func giveUp() {
+    breakOff()
+    abandon()
+    ended()
   }
 
   /// Cuts a misbehaving client off.
@@ -168,6 +187,7 @@ final class GRPCConnection: ConnectionHandler {
     output.pointee.append(header)
     output.pointee.append(UnsafeRawBufferPointer(rebasing: call.reply.bytes[call.sent..<call.sent + count]))
     call.sent += count
+    taken_ns = now_ns
     if call.sent == call.reply.count { call.forgetSent() }
     holdReplies(of: call, call.reply.count)
     pings.refill()

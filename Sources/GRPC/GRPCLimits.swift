@@ -8,14 +8,20 @@ public struct GRPCLimits: Sendable {
   public var loopRequests_bytes = 64 << 20
   /// A connection whose replies have more bytes to send computes no further ones: its complete requests wait.
   public var connectionReplies_bytes = 1 << 20
-  /// Replies of all connections of a loop that their clients have not taken. Above it calls end with RESOURCE_EXHAUSTED.
+  /// Replies of all connections of a loop that their clients have not taken. Above it calls end with RESOURCE_EXHAUSTED, and so do
+  /// answers that come late, which may be long, above three quarters of it.
   public var loopReplies_bytes = 64 << 20
+  /// Where replies have no room, a connection whose client has taken none for so long is ended.
+  public var stall_ms = 1000
   /// A request's header fields, with 32 bytes more for each (RFC 9113 section 6.5.2).
   public var header_bytes = 16 << 10
   /// Calls under way of one connection; a client waits with others.
   public var streams = 100
-  /// Calls under way of a loop, from their header on. Above it calls end with RESOURCE_EXHAUSTED.
+  /// Calls of a loop that are being answered: their requests are complete, and their answers are not. Above it calls end with
+  /// RESOURCE_EXHAUSTED.
   public var calls = 4096
+  /// Likewise, from their header until their reply is taken: a client that does not go on takes no other's place among the former.
+  public var begunCalls = 32_768
   /// Calls of a loop that stay open to tell of changes.
   public var watches = 1024
   /// From the connection's beginning until the client's settings have come.

@@ -11,7 +11,12 @@ public final class GRPCServer: ConnectionFactory {
   let fields = ReplyFields()
   private let services: [GRPCService]
   private var free: [GRPCCall] = []
+  /// From their header until their reply is taken.
   private(set) var callsUnderWay = 0
+  /// Of those, the ones that are being answered.
+  var callsServed = 0
+  /// Unordered.
+  private var connections: [GRPCConnection] = []
   var watches = 0
   var requests_bytes = 0
   var replies_bytes = 0
@@ -38,7 +43,32 @@ public final class GRPCServer: ConnectionFactory {
 
   public override func started(_ dialer: Dialer) { for service in services { service.started(dialer) } }
 
-  public override func makeConnection() -> ConnectionHandler { GRPCConnection(server: self) }
+  public override func makeConnection() -> ConnectionHandler {
+    let connection = GRPCConnection(server: self)
+    connection.index = connections.count
+    connections.append(connection)
+    return connection
+  }
+
+  func remove(_ connection: GRPCConnection) {
+    guard connection.index < connections.count, connections[connection.index] === connection else { return }
+    let last = connections.removeLast()
+    if last === connection { return }
+    connections[connection.index] = last
+    last.index = connection.index
+  }
+
+  // MARK: Replies
+
+  /// Whether replies may have so many bytes more. Where they may not, and a client has stopped taking its own, its connection is ended.
+  func hasRoom(for bytes: Int, of limit: Int, asker: GRPCConnection) -> Bool {
+    while replies_bytes + bytes > limit {
+      let stalled = connections.filter { $0 !== asker && $0.isStalled(now_ns: asker.now_ns) }
+      guard let greediest = stalled.max(by: { $0.replies_bytes < $1.replies_bytes }) else { return false }
+      greediest.giveUp()
+    }
+    return true
+  }
 
   // MARK: Calls
 
@@ -49,6 +79,7 @@ public final class GRPCServer: ConnectionFactory {
   }
 
   func give(back call: GRPCCall) {
+    call.move(to: .free, self)
     call.clear()
     callsUnderWay -= 1
     counters.underWay.subtract(1, ordering: .relaxed)

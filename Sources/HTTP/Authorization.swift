@@ -17,6 +17,9 @@ extension HTTPResponse {
     case .missing:
       fail(.unauthorized, code: "unauthenticated", "a token is needed: send Authorization: Bearer TOKEN")
       setHeader("WWW-Authenticate", "Bearer realm=\"interestd\"")
+    case .unadmitted(let names):
+      fail(.unauthorized, code: "unauthenticated", Access.explain(unadmitted: names))
+      setHeader("WWW-Authenticate", "Bearer realm=\"interestd\"")
     case .unknown:
       fail(.unauthorized, code: "unauthenticated", "nobody has this token: it may have been replaced")
       setHeader("WWW-Authenticate", "Bearer realm=\"interestd\", error=\"invalid_token\"")

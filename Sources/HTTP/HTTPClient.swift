@@ -53,6 +53,9 @@ public final class HTTPClient {
   private let security: HTTPClientSecurity
   private let dialer: Dialer
   private var servers: [String: Server] = [:]
+  /// Failed while they waited for a connection, and not told yet: who caused that may be in the middle of another connection's bytes.
+  private var failed: [(HTTPExchange, HTTPClientFailure)] = []
+  private var telling: LoopTask?
   private(set) var exchanges = 0
   /// Of `limits.total_bytes`, what replies under way have not taken.
   var free_bytes: Int
@@ -73,6 +76,7 @@ public final class HTTPClient {
     self.limits = limits
     self.security = security
     free_bytes = limits.total_bytes
+    telling = LoopTask(dialer) { [unowned self] in tellFailed() }  // the task goes with this object
   }
 
   deinit { for server in servers.values { for connection in server.open { connection.abandon() } } }
@@ -108,6 +112,9 @@ public final class HTTPClient {
   public func cancel(_ exchange: HTTPExchange) -> Bool {
     if let index = servers[exchange.host]?.waiting.firstIndex(where: { $0 === exchange }) {
       servers[exchange.host]?.waiting.remove(at: index)
+    } else if let index = failed.firstIndex(where: { $0.0 === exchange }) {
+      failed.remove(at: index)
+      return true
     } else {
       guard let connection = exchange.connection else { return false }
       connection.close()
@@ -148,7 +155,15 @@ public final class HTTPClient {
 
   private func fail(_ exchange: HTTPExchange, _ failure: HTTPClientFailure) {
     finish(exchange)
-    exchange.completion(.failure(failure))
+    failed.append((exchange, failure))
+    telling?.schedule()
+  }
+
+  private func tellFailed() {
+    while !failed.isEmpty {
+      let (exchange, failure) = failed.removeFirst()
+      exchange.completion(.failure(failure))
+    }
   }
 
   // MARK: What connections report

@@ -175,6 +175,10 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
   private func write(_ output: inout ByteBuffer) -> Bool {
     let keepsAlive = parser.keepsAlive
     server.response.encode(asAccepted: parser.field("Accept-Encoding"), server.compressor)
+    if !hasRoom(for: server.response.body.count) {
+      server.response.reset()
+      server.response.failUnavailable(retryAfter_s: 1, code: "busy", "too many replies wait for slow clients")
+    }
     server.response.write(to: &output, withBody: HTTPMethod(parser.method) != .head, closing: !keepsAlive)
     server.handler.answered(server.response.status)
     parser.release()

@@ -58,19 +58,16 @@ public struct HTTPResponse: ~Copyable {
     headers.append("\r\n")
   }
 
-  /// Makes this an error, whatever was written before: `{"error":{"parameter":"groups","message":"..."}}`.
+  /// Makes this an error, whatever was written before: `{"error":{"code":"bad_request","parameter":"groups","message":"..."}}`.
   ///
-  /// - Parameter code: A word for programs.
+  /// - Parameter code: A word for programs; nil: the status as one.
   public mutating func fail(_ status: HTTPStatus, code: String? = nil, parameter: String? = nil, _ message: String) {
     self.status = status
     contentType = Self.json
     body.clear()
-    body.append("{\"error\":{")
-    if let code {
-      body.append("\"code\":")
-      body.append(jsonString: code)
-      body.append(",")
-    }
+    body.append("{\"error\":{\"code\":")
+    body.append(jsonString: code ?? status.code)
+    body.append(",")
     if let parameter {
       body.append("\"parameter\":")
       body.append(jsonString: parameter)

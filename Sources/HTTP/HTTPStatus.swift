@@ -25,6 +25,13 @@ public enum HTTPStatus: Int, Sendable {
   case serviceUnavailable = 503
   case versionNotSupported = 505
 
+  /// A word for programs, where nobody has a better one.
+  var code: String {
+    // As lookups that may be tried again call it.
+    if self == .serviceUnavailable { return "unavailable" }
+    return String(decoding: "\(reason)".lowercased().utf8.map { $0 == 0x20 ? 0x5f : $0 }, as: UTF8.self)
+  }
+
   var reason: StaticString {
     switch self {
     case .ok: "OK"

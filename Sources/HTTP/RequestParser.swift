@@ -11,10 +11,14 @@ struct RequestParser: ~Copyable {
 
   private let handle = cbeast_create().unsafelyUnwrapped  // operator new does not return null
 
+  /// The bound of the body under way.
+  private var body_bytes = 0
+
   deinit { cbeast_destroy(handle) }
 
   /// `header` is complete, with its empty line.
   mutating func begin(_ header: UnsafeRawBufferPointer, _ limits: HTTPLimits) -> Outcome {
+    body_bytes = limits.body_bytes
     let status = cbeast_begin(
       handle, header.baseAddress, header.count, UInt64(limits.body_bytes), limits.header_bytes)
     // The parser says the same of a request line with a word too many, which has a version that is spoken.
@@ -39,7 +43,7 @@ struct RequestParser: ~Copyable {
     switch status {
     case CBEAST_MORE: .more
     case CBEAST_DONE: .done
-    case CBEAST_TOO_LONG: .refused(.contentTooLarge, "the body is too long")
+    case CBEAST_TOO_LONG: .refused(.contentTooLarge, "the body is longer than \(body_bytes) bytes")
     case CBEAST_BAD_VERSION: .refused(.versionNotSupported, "only http 1.0 and 1.1 are spoken here")
     default: .refused(.badRequest, "the request is malformed: \(String(cString: cbeast_reason(handle)))")
     }

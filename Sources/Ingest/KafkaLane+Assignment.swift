@@ -163,6 +163,8 @@ extension KafkaLane {
       partitions.remove(partition)
       intake.close(partition)
     }
+    // Nothing of them is answered from here on: the group may give them to another instance as soon as they are unassigned.
+    board.publish(partitions.statuses, hasJoined: hasJoined)
     let staying = partitions.places(except: taken)
     try holdPlaces(staying, consumer)
     try call { () throws(KafkaError) in try consumer.unassign(fetched) }

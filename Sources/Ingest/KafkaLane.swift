@@ -124,12 +124,13 @@ struct KafkaLane: ~Copyable {
         failure = error
       }
     }
+    // While the group is left others are given the partitions, and answer with more.
+    board.publish([], hasJoined: false)
     if !consumer.close(timeout_ms: Self.close_ms) {
       log.warn("the group was not left in time: it will notice by itself", ["topic": settings.topic])
       consumer.abandon()
     }
     if settings.endsProcess { consumer.abandon() }
-    board.publish([], hasJoined: false)
     if let failure { throw failure }
   }
 

@@ -7,6 +7,7 @@ public final class InterestStore: Sendable {
   public let identity: StateIdentity
   /// The generation that lookups are answered from and that ingestion goes to.
   public let generation: Generation
+  private let cache: Cache
 
   /// Opens the state that is in `path`, or makes it. It must be what `identity` says, but may know fewer behavior types.
   public static func open(
@@ -43,8 +44,14 @@ public final class InterestStore: Sendable {
   }
 
   /// What the state in `path` is, without opening it.
-  public static func identity(of path: String) throws(StoreError) -> StateIdentity {
+  static func identity(of path: String) throws(StoreError) -> StateIdentity {
     try existing(try StateDirectory(describing: path))
+  }
+
+  /// What is kept of the files' blocks at the moment.
+  public var blockCache: BlockCacheFigures {
+    BlockCacheFigures(
+      capacity_bytes: cache.capacity_bytes, used_bytes: cache.used_bytes, pinned_bytes: cache.pinned_bytes)
   }
 
   private static func existing(_ directory: StateDirectory) throws(StoreError) -> StateIdentity {
@@ -57,7 +64,8 @@ public final class InterestStore: Sendable {
     let rules = FoldRules(identity.configuration)
     let merge = StoreMerge(rules: rules)
     let settings = Self.settings(limits)
-    let options = Options(settings, merge: merge, cache: Cache(capacity_bytes: limits.blockCache_bytes))
+    cache = Cache(capacity_bytes: limits.blockCache_bytes)
+    let options = Options(settings, merge: merge, cache: cache)
     let name = "generation-\(number)"
     do {
       let (database, families) = try Database.open(
@@ -95,4 +103,15 @@ public final class InterestStore: Sendable {
     settings.level0CompactionFiles = min(settings.level0CompactionFiles, limits.level0Files)
     return settings
   }
+}
+
+/// Memory of blocks of the state's files.
+public struct BlockCacheFigures: Sendable {
+  public var capacity_bytes: Int
+  public var used_bytes: Int
+  /// Of these, what stays: above all indices and filters of all files, which grow with the state, also beyond the capacity.
+  public var pinned_bytes: Int
+
+  /// Whether what stays leaves the states themselves less than half.
+  public var isMostlyPinned: Bool { pinned_bytes > capacity_bytes / 2 }
 }

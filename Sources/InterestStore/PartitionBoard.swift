@@ -69,6 +69,10 @@ public final class PartitionBoard: @unchecked Sendable {  // all fields are guar
 
   public var all: [PartitionStatus] { mutex.withLock { statuses } }
 
+  /// Those of which lookups may be answered, once they are whole: where the group has given one to
+  /// another instance, none may.
+  public var served: [UInt16] { all.filter(\.state.isServed).map(\.partition) }
+
   /// The first of `partitions` of which lookups cannot be answered, and its status; no status where it is not owned.
   public func firstUnserved(in partitions: Range<UInt16>) -> (partition: UInt16, status: PartitionStatus?)? {
     mutex.withLock {

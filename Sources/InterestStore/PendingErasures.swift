@@ -6,24 +6,34 @@ import Threads
 ///
 /// A flusher adds, one other thread compacts (DESIGN.md section 5).
 final class PendingErasures: @unchecked Sendable {  // all fields are guarded by `mutex`
+  private struct Erasure {
+    /// When, in Unix milliseconds; those found at opening are due at once.
+    var time_ms: Int64 = 0
+    /// Which flush brought it, counted from the opening; 0: it was found then.
+    var flush: UInt64 = 0
+  }
+
+  /// An erasure that is to be compacted.
+  typealias Due = (key: [UInt8], flush: UInt64)
+
   private let mutex = Mutex()
-  /// When, in Unix milliseconds; those found at opening are due at once.
-  private var waiting: [[UInt8]: Int64] = [:]
+  private var waiting: [[UInt8]: Erasure] = [:]
+  private var flushes: UInt64 = 0
   /// Gone from the disk, while the database still has the note of them.
   private var gone: Set<[UInt8]> = []
 
   init(_ view: ReadView, _ family: ColumnFamily) throws(RocksDBError) {
-    var found: [[UInt8]: Int64] = [:]
+    var found: [[UInt8]: Erasure] = [:]
     try StoreKey.bytes(StoreKey.erasures).span.bytes.withUnsafeBytes { (first) throws(RocksDBError) in
       try StoreKey.bytes(StoreKey.facts).span.bytes.withUnsafeBytes { (end) throws(RocksDBError) in
         var entries = view.iterate(family, from: first, upTo: end, fillsCache: false)
-        while try entries.next() { found[Array(entries.key.dropFirst(first.count))] = 0 }
+        while try entries.next() { found[Array(entries.key.dropFirst(first.count))] = Erasure() }
       }
     }
     waiting = found
   }
 
-  var oldest_ms: Int64? { mutex.withLock { waiting.values.min() } }
+  var oldest_ms: Int64? { mutex.withLock { waiting.values.map(\.time_ms).min() } }
 
   var count: Int { mutex.withLock { waiting.count } }
 
@@ -36,20 +46,21 @@ final class PendingErasures: @unchecked Sendable {  // all fields are guarded by
     mutex.withLock {
       gone.subtract(recorded)
       gone.subtract(erased)
-      for key in erased { waiting[key] = WallClock.now_ms }
+      flushes += 1
+      for key in erased { waiting[key] = Erasure(time_ms: WallClock.now_ms, flush: flushes) }
     }
   }
 
-  /// The keys that were erased before, ascending, and when.
-  func due(before time_ms: Int64) -> [(key: [UInt8], time_ms: Int64)] {
-    mutex.withLock { waiting.filter { $0.value < time_ms } }
-      .sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { ($0.key, $0.value) }
+  /// Those of before, their keys ascending.
+  func due(before time_ms: Int64) -> [Due] {
+    mutex.withLock { waiting.filter { $0.value.time_ms < time_ms } }
+      .sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { ($0.key, $0.value.flush) }
   }
 
   /// Their bytes are gone, except where a user was erased once more meanwhile.
-  func finish(_ done: [(key: [UInt8], time_ms: Int64)]) {
+  func finish(_ done: [Due]) {
     mutex.withLock {
-      for (key, time_ms) in done where waiting[key] == time_ms {
+      for (key, flush) in done where waiting[key]?.flush == flush {
         waiting[key] = nil
         gone.insert(key)
       }
@@ -57,7 +68,7 @@ final class PendingErasures: @unchecked Sendable {  // all fields are guarded by
   }
 
   /// Few ranges that have all keys: compacting a range costs what its files are large, so that many in one partition go together.
-  static func ranges(of due: [(key: [UInt8], time_ms: Int64)]) -> [(first: [UInt8], last: [UInt8])] {
+  static func ranges(of due: [Due]) -> [(first: [UInt8], last: [UInt8])] {
     let limit = 16
     if due.count <= limit { return due.map { ($0.key, $0.key) } }
     var ranges: [(first: [UInt8], last: [UInt8])] = []

@@ -21,7 +21,6 @@ public struct AnswerProof: BitwiseCopyable, Sendable {
   fileprivate let slot: UInt32
   var placeCount: UInt32 = 0
   fileprivate let version: UInt64
-  fileprivate let epoch: UInt64
   var first = Place()
   var second = Place()
 
@@ -39,8 +38,6 @@ final class UserChanges: @unchecked Sendable {  // the pointer never changes, an
   private static var beginning: UInt64 { 1 << 48 }
 
   private let slots: UnsafeMutablePointer<Atomic<UInt64>>
-  /// Counts what changes states apart from buffers.
-  private let epoch = Atomic<UInt64>(0)
 
   init() {
     slots = .allocate(capacity: Self.slotCount)
@@ -63,17 +60,13 @@ final class UserChanges: @unchecked Sendable {  // the pointer never changes, an
     slots[Self.slot(of: user)].wrappingSubtract(Self.beginning, ordering: .releasing)
   }
 
-  /// States have changed otherwise: no answer made before holds.
-  func invalidateAll() { epoch.wrappingAdd(1, ordering: .releasing) }
-
   /// For an answer that is about to be made: before the view is acquired. Nil where it cannot be kept.
   func proof(for user: UnsafeRawBufferPointer) -> AnswerProof? {
     if user.isEmpty { return nil }
     let slot = Self.slot(of: user)
     let version = slots[slot].load(ordering: .acquiring)
     if version >= Self.beginning { return nil }
-    return AnswerProof(
-      slot: UInt32(truncatingIfNeeded: slot), version: version, epoch: epoch.load(ordering: .acquiring))
+    return AnswerProof(slot: UInt32(truncatingIfNeeded: slot), version: version)
   }
 
   /// Has what `holds` looks at for the user's proofs brought near.
@@ -85,7 +78,6 @@ final class UserChanges: @unchecked Sendable {  // the pointer never changes, an
   @inline(__always)
   func holds(_ proof: AnswerProof) -> Bool {
     slots[Int(proof.slot)].load(ordering: .acquiring) == proof.version
-      && epoch.load(ordering: .acquiring) == proof.epoch
   }
 }
 
@@ -124,12 +116,5 @@ extension Generation {
   public func foresee(_ user: UnsafeRawBufferPointer) { changes.foresee(user) }
 
   @inline(never)
-  private func holdsInView(_ proof: AnswerProof) -> Bool {
-    let view = views.acquire()
-    defer { views.release(view) }
-    return proof.holds(in: view.buffers)
-  }
-
-  /// To be called by whatever changes states in another way than by records in a buffer, once readers see the change.
-  public func invalidateAnswers() { changes.invalidateAll() }
+  private func holdsInView(_ proof: AnswerProof) -> Bool { views.withBuffers { proof.holds(in: $0) } }
 }

@@ -44,6 +44,10 @@ final class ViewPublisher: @unchecked Sendable {  // all fields are guarded by `
     }
   }
 
+  /// Calls `body`, which is to be quick, with the buffers of the view. It is not acquired: giving the last hold on one back can release a
+  /// snapshot, which takes long where the caller has a lock of its own.
+  func withBuffers<Result>(_ body: ([FoldBuffer]) -> Result) -> Result { mutex.withLock { body(current.buffers) } }
+
   /// An empty buffer that is in the view from now on. Waits where all are filling, being flushed or still read; nil where
   /// `isCancelled` says so then.
   func addBuffer(isCancelled: () -> Bool, make: () -> FoldBuffer) -> FoldBuffer? {

@@ -50,12 +50,13 @@ public enum QueryParameters {
     return value
   }
 
-  /// Unix milliseconds, or RFC 3339 with or without a fraction.
+  /// Unix milliseconds, a day (of UTC, from its beginning), or RFC 3339 with or without a fraction.
   private static func time(_ text: String) throws(LookupError) -> Int64 {
-    let time_ms = Int64(text) ?? rfc3339(text)
+    let time_ms = Int64(text) ?? Day.begin_ms(text) ?? rfc3339(text)
     guard let time_ms, Behavior.times_ms.contains(time_ms) else {
       throw LookupError(
-        .badRequest, "'\(text)' is neither Unix milliseconds before the year 2100 nor a time like 2026-01-31T12:00:00Z",
+        .badRequest,
+        "'\(text)' is no day like 2026-01-31, no time like 2026-01-31T12:00:00Z, and not Unix milliseconds before the year 2100",
         parameter: "as_of")
     }
     return time_ms

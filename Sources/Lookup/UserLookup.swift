@@ -113,7 +113,9 @@ public struct UserLookup: ~Copyable {
           + "ingest the behaviors again into a new state directory")
     case .asOfTooEarly(let newest_ms):
       LookupError(
-        .badRequest, "as_of is before the day of the user's newest event (\(newest_ms)), whose windows are gone",
+        .badRequest,
+        "the user's newest event is of \(Day.text(of: newest_ms)), and what windows held before that day is gone: name "
+          + "that day or a later one, or leave it out",
         parameter: "as_of")
     }
   }

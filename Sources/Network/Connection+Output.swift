@@ -4,7 +4,9 @@ import Bytes
 extension Connection {
   func writable() {
     if phase == .handshaking { return handshake() }
+    let waited = output.count
     if output.flush(through: channel) == .broken { return close() }
+    if output.count < waited { taken_ns = loop.now_ns }
     accountOutput()
     guard phase != .closed, !isBlocked else { return }
     // A long reply comes in parts, and the peer has taken those that there were.
@@ -47,10 +49,16 @@ extension Connection {
     if isBroken { close() }
   }
 
+  /// Much waits for the peer, and it has taken none of it for a while.
+  func isStalled(now_ns: UInt64) -> Bool {
+    waiting_bytes > Self.piece_bytes && now_ns >= taken_ns + UInt64(limits.stall_ms) * 1_000_000
+  }
+
   /// Tells the server what waits. Where that is too much of all, it will be too much of somebody.
   private func accountOutput() {
     let held = output.held_bytes
     if held == waiting_bytes { return }
+    if waiting_bytes == 0 { taken_ns = loop.now_ns }
     loop.outputs.add(held - waiting_bytes)
     waiting_bytes = held
     if loop.outputs.isExceeded { loop.shedOutput() }

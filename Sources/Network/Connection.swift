@@ -35,6 +35,8 @@ final class Connection {
   var output = Outbox(kept_bytes: Connection.kept_bytes)
   /// Of `output`, what counts in the loop's budget.
   var waiting_bytes = 0
+  /// When the peer last took some of it, or it began to wait.
+  var taken_ns: UInt64 = 0
   /// The first byte of the handshake has been looked at.
   var hasBegun = false
   /// A request has been complete.

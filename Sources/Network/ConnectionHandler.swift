@@ -83,6 +83,19 @@ open class ConnectionHandler {
   /// but not within `receive`. Without effect where the connection is gone, or no reply is owed.
   public final func reply(_ write: (inout ByteBuffer) -> Bool) { connection?.finishDeferred(write) }
 
+  /// Whether a reply of so many bytes may be written. Where much waits for slow peers already, a long one may not: it would end
+  /// connections, perhaps its own.
+  public final func hasRoom(for bytes: Int) -> Bool {
+    guard bytes > Connection.piece_bytes, let connection, !connection.loop.outputs.hasRoom(for: bytes) else {
+      return true
+    }
+    connection.loop.shedOutput()
+    return false
+  }
+
+  /// Ends the connection at once: what its peer has not taken is lost. Not within `receive`.
+  public final func abandon() { connection?.abort() }
+
   /// Has `receive` called for what it has to send by itself: at once, with the input that is left, or after output that waits for the
   /// peer. Without effect within `receive`, which sends anyway, and where the connection is gone. On the loop's thread.
   public final func transmit() { connection?.transmit() }

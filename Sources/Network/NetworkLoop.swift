@@ -217,16 +217,23 @@ final class NetworkLoop: @unchecked Sendable {
 
   // MARK: Output
 
-  /// Ends connections until no more output waits than may, once nobody is in the middle of anything.
+  /// Where output needs room: ends connections whose peers have stopped taking it, once nobody is in the middle of anything, and until no
+  /// more waits than may, those for whom most does.
   func shedOutput() { shedEvent?.activate() }
 
   private func shed() {
+    let now_ns = now_ns
+    for connection in connections.values.filter({ $0.isStalled(now_ns: now_ns) }) { shed(connection) }
     while outputs.isExceeded, let slowest = connections.values.max(by: { $0.waiting_bytes < $1.waiting_bytes }),
       slowest.waiting_bytes > 0
     {
-      slowest.counters.shed.add(1, ordering: .relaxed)
-      slowest.abort()
+      shed(slowest)
     }
+  }
+
+  private func shed(_ connection: Connection) {
+    connection.counters.shed.add(1, ordering: .relaxed)
+    connection.abort()
   }
 
   // MARK: Outgoing

@@ -15,7 +15,7 @@ struct Outbox: ~Copyable {
     self.kept_bytes = kept_bytes
   }
 
-  var isEmpty: Bool { count == 0 }
+  var isEmpty: Bool { sent == waiting.count }
 
   /// Bytes that wait.
   var count: Int { waiting.count - sent }

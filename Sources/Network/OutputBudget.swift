@@ -9,5 +9,8 @@ final class OutputBudget: Sendable {
 
   func add(_ bytes: Int) { waiting_bytes.wrappingAdd(bytes, ordering: .relaxed) }
 
+  /// Before a long reply: small ones find room, as those for whom most waits are ended.
+  func hasRoom(for bytes: Int) -> Bool { waiting_bytes.load(ordering: .relaxed) + bytes <= limit_bytes }
+
   var isExceeded: Bool { waiting_bytes.load(ordering: .relaxed) > limit_bytes }
 }

@@ -6,7 +6,10 @@ public struct SocketAddress: Sendable, CustomStringConvertible {
   private let length: socklen_t
 
   /// `host:port`, with an IPv6 host in brackets: `127.0.0.1:8080`, `[::1]:8080`, `localhost:0`. Names are resolved.
-  public init(parsing text: String) throws(NetworkError) {
+  public init(parsing text: String) throws(NetworkError) { self = try Self.all(of: text)[0] }
+
+  /// Every address that `host:port` stands for, one at least, the one to be tried first first.
+  static func all(of text: String) throws(NetworkError) -> [SocketAddress] {
     let form = "expected host:port, like 127.0.0.1:8080 or [::1]:8080"
     guard let colon = text.lastIndex(of: ":") else {
       throw NetworkError(.address, "address '\(text)' has no port; \(form)")
@@ -24,26 +27,36 @@ public struct SocketAddress: Sendable, CustomStringConvertible {
     guard !host.isEmpty else {
       throw NetworkError(.address, "address '\(text)' has no host; \(form), or 0.0.0.0:8080 for all interfaces")
     }
-    try self.init(host: String(host), port: String(port), text: text)
+    return try resolve(host: String(host), port: String(port), text: text)
   }
 
-  private init(host: String, port: String, text: String) throws(NetworkError) {
+  private static func resolve(host: String, port: String, text: String) throws(NetworkError) -> [SocketAddress] {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
     var found: UnsafeMutablePointer<addrinfo>?
     let code = getaddrinfo(host, port, &hints, &found)
     defer { if let found { freeaddrinfo(found) } }
-    guard code == 0, let first = found?.pointee, let address = first.ai_addr else {
+    var addresses: [SocketAddress] = []
+    var next = code == 0 ? found : nil
+    while let entry = next {
+      if let address = entry.pointee.ai_addr { addresses.append(.init(copying: address, entry.pointee.ai_addrlen)) }
+      next = entry.pointee.ai_next
+    }
+    guard !addresses.isEmpty else {
       throw NetworkError(
         .address, "address '\(text)' cannot be resolved: \(String(cString: gai_strerror(code)).lowercased())")
     }
+    return addresses
+  }
+
+  private init(copying address: UnsafePointer<sockaddr>, _ length: socklen_t) {
     var storage = sockaddr_storage()
     withUnsafeMutableBytes(of: &storage) {
-      $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min(Int(first.ai_addrlen), $0.count)))
+      $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min(Int(length), $0.count)))
     }
     self.storage = storage
-    length = first.ai_addrlen
+    self.length = length
   }
 
   /// The address that the socket is bound to, or nil where it has none.

@@ -23,6 +23,7 @@ extension RESPConnection {
       reply.ok()
       reply.close()
     case .readonly, .readwrite: reply.ok()
+    case .role: tellRole(&reply)
     case .reset: reset(&reply)
     case .select: select(command, &reply)
     case .time: tellTime(&reply)
@@ -44,6 +45,14 @@ extension RESPConnection {
     reply.bulk("\(now_us % 1_000_000)")
   }
 
+  /// As of a primary whose replicas have read nothing, for it has none.
+  private func tellRole(_ reply: inout RESPReply) {
+    reply.array(3)
+    reply.bulk("master" as StaticString)
+    reply.integer(0)
+    reply.array(0)
+  }
+
   private func reset(_ reply: inout RESPReply) {
     transaction.end()
     session.name = ""
@@ -59,12 +68,6 @@ extension RESPConnection {
   private func authenticate(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
     guard command.count <= 3 else { return reply.error("ERR", "syntax error") }
     let hasUser = command.count == 3
-    if !hasUser, server.handler.initialAccess != .none {
-      return reply.error(
-        "ERR",
-        "AUTH <password> called without any password configured for the default user. "
-          + "Are you sure your configuration is correct?")
-    }
     if logIn(command, user: hasUser ? 1 : nil, password: hasUser ? 2 : 1, &reply) { reply.ok() }
   }
 

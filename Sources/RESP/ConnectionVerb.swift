@@ -1,7 +1,7 @@
 /// The commands that concern the connection and not the data.
 enum ConnectionVerb: Int, CaseIterable {
   case auth, client, command, config, discard, echo, exec, hello, info, multi, ping, quit, readonly, readwrite, reset,
-    select, time
+    role, select, time
 
   static let specs = allCases.map(\.spec)
 
@@ -22,6 +22,7 @@ enum ConnectionVerb: Int, CaseIterable {
     case .readonly: make("readonly", 1, "Has no effect: there are reads only.")
     case .readwrite: make("readwrite", 1, "Has no effect: there are reads only.")
     case .reset: make("reset", 1, "Resets the connection.", isForStrangers: true)
+    case .role: make("role", 1, "Tells of a primary without replicas.", group: "server")
     case .select: make("select", 2, "Changes to the selected database: there is 0 only.")
     case .time: make("time", 1, "Returns the server time.", group: "server")
     }

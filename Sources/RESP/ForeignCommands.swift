@@ -9,6 +9,9 @@ enum ForeignCommands {
     "bitop", "bitfield", "pfadd", "pfmerge", "geoadd", "xadd", "xdel", "xtrim", "publish", "spublish", "touch",
   ]
 
+  /// Those of `writes` that would remove a key.
+  static let removals: [StaticString] = ["del", "unlink", "getdel"]
+
   static let absent: [(name: StaticString, reason: String)] = [
     ("cluster", "This instance has cluster support disabled"),
     ("asking", "This instance has cluster support disabled"),
@@ -26,6 +29,11 @@ enum ForeignCommands {
     ("scan", "users are not listed; 'interestd dump' writes all of a state"),
     ("randomkey", "users are not listed; 'interestd dump' writes all of a state"),
     ("dbsize", "users are not counted; 'interestd dump' writes all of a state"),
+    ("getrange", "a value is read whole; INTEREST.SEQUENCE takes GROUPS, BEHAVIORS and FIELDS"),
+    ("substr", "a value is read whole; INTEREST.SEQUENCE takes GROUPS, BEHAVIORS and FIELDS"),
+    ("object", "a key is a user, and its value is made when it is read"),
+    ("memory", "ask INFO, or /metrics over HTTP"),
+    ("acl", "the password of AUTH is a token, whose right the configuration tells (auth)"),
     ("monitor", "ask /metrics over HTTP"),
     ("slowlog", "ask /metrics over HTTP"),
     ("latency", "ask /metrics over HTTP"),

@@ -10,7 +10,7 @@ extension RESPConnection {
   func respondToConfig(_ command: borrowing RESPCommand, _ reply: inout RESPReply) {
     guard command.matches(1, "get"), command.count > 2 else {
       return reply.error(
-        "ERR", "only CONFIG GET is answered here: settings are in the configuration file (interestd config show)")
+        "ERR", "only CONFIG GET is answered here: 'interestd config check' prints the settings, which a file has")
     }
     var found: [(name: StaticString, value: String)] = []
     for setting in Self.settings {

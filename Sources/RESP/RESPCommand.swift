@@ -30,9 +30,12 @@ public struct RESPCommand: ~Copyable {
   public func matches(_ index: Int, _ word: StaticString) -> Bool { self[index].equalsIgnoringCase(word) }
 
   /// The argument as text, cut to what an error may say of it.
-  public func shown(_ index: Int) -> String {
+  public func shown(_ index: Int) -> String { Self.shown(self[index]) }
+
+  /// A user's bytes, or another's, likewise.
+  public static func shown(_ bytes: UnsafeRawBufferPointer) -> String {
     // An error is a line: what would end it, or look like none of it, is told as something else.
-    let shown = self[index].prefix(64).map { $0 < 32 || $0 == 127 ? UInt8(ascii: "?") : $0 }
+    let shown = bytes.prefix(64).map { $0 < 32 || $0 == 127 ? UInt8(ascii: "?") : $0 }
     return String(decoding: shown, as: UTF8.self)
   }
 

@@ -146,7 +146,12 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     reply { output in
       swap(&server.reply.bytes, &output)
       server.reply.version = session.version
+      let start = server.reply.mark
       fill(&server.reply)
+      if !hasRoom(for: server.reply.mark - start) {
+        server.reply.rewind(to: start)
+        server.reply.error("BUSY", "too many replies wait for slow clients")
+      }
       let isLast = server.reply.takeLast()
       swap(&server.reply.bytes, &output)
       server.counters.add(errors: server.reply.takeErrors())
@@ -180,7 +185,8 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     guard session.access != .none else { return reply.error("NOAUTH", "Authentication required.") }
     transaction.fail()
     if ForeignCommands.writes.contains(where: { command.matches(0, $0) }) {
-      return reply.error("READONLY", "nothing is written here: behaviors come from Kafka")
+      let isRemoval = ForeignCommands.removals.contains { command.matches(0, $0) }
+      return reply.error("READONLY", server.handler.refusalOfWrites(removing: isRemoval))
     }
     if let (_, reason) = ForeignCommands.absent.first(where: { command.matches(0, $0.name) }) {
       return reply.error("ERR", "'\(command.shown(0))' is not answered here: \(reason)")

@@ -48,6 +48,11 @@ open class RESPHandler {
     user: UnsafeRawBufferPointer, password: UnsafeRawBufferPointer, of session: RESPSession
   ) -> RESPAccess? { nil }
 
+  /// Why commands that write are refused.
+  ///
+  /// - Parameter removing: Whether one would remove a key.
+  open func refusalOfWrites(removing: Bool) -> String { "nothing is written here" }
+
   /// The sections of INFO, in order, each with lines of a name and a value.
   ///
   /// - Parameter access: Of the connection that asks.

@@ -8,8 +8,10 @@ public final class Cache: @unchecked Sendable {  // rocksdb/cache.h: "may be saf
 
   deinit { rocksdb_cache_destroy(handle) }
 
+  public var capacity_bytes: Int { rocksdb_cache_get_capacity(handle) }
+
   public var used_bytes: Int { rocksdb_cache_get_usage(handle) }
 
-  /// Bytes that readers hold at the moment, and that cannot be evicted.
+  /// Bytes that cannot be evicted: indices and filters of open files, and what readers hold at the moment. May be more than the capacity.
   public var pinned_bytes: Int { rocksdb_cache_get_pinned_usage(handle) }
 }

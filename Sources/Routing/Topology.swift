@@ -44,7 +44,7 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
   /// Starts to ask.
   ///
   /// - Parameters:
-  ///   - owned: The partitions that are read here at present.
+  ///   - owned: The partitions that lookups are answered from here at present.
   ///   - heardPartitions: Told how many partitions the topic has, each time it says so.
   public init(
     _ settings: Settings, log: Log, owned: @escaping @Sendable () -> [UInt16],
@@ -66,7 +66,7 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
   /// How many partitions the topic has now; nil: not known yet.
   public var partitionCount: Int? { mutex.withLock { partitions } }
 
-  /// Whether the group has given a partition that is read here to another instance. Quick: every lookup asks.
+  /// Whether the group has given a partition that is answered from here to another instance. Quick: every lookup asks.
   public func isUsurped(_ partition: UInt16) -> Bool {
     usurpation.load(ordering: .relaxed) && current.usurped.contains(partition)
   }

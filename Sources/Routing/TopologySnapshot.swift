@@ -10,7 +10,7 @@ public final class TopologySnapshot: Sendable {
   /// Of all members, in no order.
   let members: [GroupDescription.Member]
   private let owners: [Int32: Owner]
-  /// Partitions that were read here when the group was asked, and that it has given to another instance: this one has missed a
+  /// Partitions that were answered from here when the group was asked, and that it has given to another instance: this one has missed a
   /// rebalance.
   public let usurped: Set<UInt16>
 
@@ -24,7 +24,7 @@ public final class TopologySnapshot: Sendable {
   }
 
   /// - Parameters:
-  ///   - owned: The partitions that were read here before the group was asked.
+  ///   - owned: The partitions that were answered from here before the group was asked.
   ///   - previous: While the group rebalances it does not tell who has what: the members that are still there are taken to have what they had.
   ///   - resolve: An instance's address to where it leads.
   public init(

@@ -7,6 +7,8 @@ public struct WorkLimits: Sendable {
   public var requests = 1024
   /// Users of batches that are to be looked up.
   public var batchUsers = 16_000
+  /// Bytes of answers of batches that are looked up, or wait for other instances.
+  public var batch_bytes = 64 << 20
   /// Threads that look users of batches up; 0: as many as there are processors, 4 at most.
   public var batchThreads = 0
 

@@ -77,7 +77,7 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
   @inline(__always)
   func foreseeSlot(_ hash: UInt64) {
     let slot = Int(truncatingIfNeeded: hash) & hintedMask.load(ordering: .relaxed)
-    // Within the table, or within a former one.
+    // Within the table, within a former one, or behind one that has become smaller: where there is no memory, nothing happens.
     let address = hintedSlots.load(ordering: .relaxed) &+ UInt(slot &* Self.slotSize)
     prefetch(UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: 1), atMost: 1)
   }
@@ -147,15 +147,28 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
 
   /// What the shard may take from now on; the oldest answers go at once where it has more.
   func limit(to limit_bytes: Int) {
-    // A chunk at a time: lookups wait no longer than for one.
+    // A step at a time: lookups wait no longer than for one.
     var isTooMuch = true
     while isTooMuch {
       mutex.withLock {
         self.limit_bytes = limit_bytes
-        if bytes > limit_bytes { emptyOldest(giveBack: true) }
-        isTooMuch = bytes > limit_bytes && chunks.count > 0
+        isTooMuch = takeLess()
       }
     }
+  }
+
+  /// A step towards the limit: the table becomes half as large, or a chunk goes. False where nothing has to.
+  private func takeLess() -> Bool {
+    let capacity = mask + 1
+    // As it grows no larger than a quarter: what it takes, answers cannot.
+    let isTableTooLarge = capacity > Self.firstCapacity && capacity * Self.slotSize > limit_bytes / 4
+    if isTableTooLarge && 2 * figures.answers < capacity / 2 {
+      resizeTable(to: capacity / 2)
+      return true
+    }
+    guard chunks.count > 0, isTableTooLarge || bytes > limit_bytes else { return false }
+    emptyOldest(giveBack: true)
+    return true
   }
 
   func add(to sum: inout AnswerCache.Figures) {
@@ -227,10 +240,11 @@ final class AnswerShard: @unchecked Sendable {  // all fields are guarded by `mu
     let more = (mask + 1) * Self.slotSize
     guard more <= limit_bytes / 8 else { return }
     while bytes + more > limit_bytes && chunks.count > 0 { emptyOldest(giveBack: true) }
-    if bytes + more <= limit_bytes { grow(to: 2 * (mask + 1)) }
+    if bytes + more <= limit_bytes { resizeTable(to: 2 * (mask + 1)) }
   }
 
-  private func grow(to capacity: Int) {
+  /// To a power of two, more than twice the answers.
+  private func resizeTable(to capacity: Int) {
     let (old, oldMask) = (slots, mask)
     slots = Self.table(capacity)
     mask = capacity - 1

@@ -23,8 +23,11 @@ public final class Batch {
   /// Users of other instances, by those.
   private(set) var routes: [(route: ForwardRoute, users: [Int])] = []
 
+  private let job: BatchJob
+
   /// - Parameter job: Whose slices have all been run.
   init(_ job: BatchJob) {
+    self.job = job
     slots.reserveCapacity(job.count)
     for slice in job.slices { for slot in slice.slots { take(slot, of: slice) } }
   }
@@ -47,6 +50,9 @@ public final class Batch {
   }
 
   public var count: Int { slots.count }
+
+  /// The id that was asked for; good as long as the batch is kept.
+  public func user(_ index: Int) -> UnsafeRawBufferPointer { job.user(index) }
 
   public subscript(index: Int) -> BatchAnswer {
     switch slots[index] {
@@ -72,6 +78,8 @@ public final class Batch {
 
   public static var tooLarge: LookupError {
     LookupError(
-      .tooLarge, "the answers of this batch are longer than \(LookupLimits.batch_bytes) bytes: ask for fewer users")
+      .tooLarge,
+      "the answers of this batch are longer than \(LookupLimits.batch_bytes >> 20) MiB together: ask for fewer users, or for "
+        + "less of each by groups, behaviors and fields; Protobuf takes a fraction of what JSON does")
   }
 }

@@ -19,6 +19,8 @@ final class BatchJob: @unchecked Sendable {
   private let canceled = Atomic<Bool>(false)
   /// Of all answers so far.
   private let size_bytes = Atomic<Int>(0)
+  /// Of the pool's memory.
+  private let memory: ByteBudget.Share
 
   init(
     _ users: borrowing ByteStrings, _ query: SequenceQuery, _ form: AnswerForm, forwardedBy forwarder: String?,
@@ -29,12 +31,27 @@ final class BatchJob: @unchecked Sendable {
     let count = own.count
     self.users = own
     (self.query, self.form, self.forwarder, self.service) = (query, form, forwarder, service)
+    memory = service.pool.memory.makeShare()
     slices = stride(from: 0, to: count, by: Self.sliceUsers).map {
       BatchSlice(of: $0..<min($0 + Self.sliceUsers, count))
     }
   }
 
   var count: Int { users.count }
+
+  /// Nothing more is looked up.
+  var isOver: Bool { canceled.load(ordering: .relaxed) || memory.isGivenUp }
+
+  /// Good as long as the job is kept.
+  func user(_ index: Int) -> UnsafeRawBufferPointer { users[index] }
+
+  /// Why there are no answers; nil where there are.
+  var refusal: LookupError? {
+    guard memory.isGivenUp else { return nil }
+    return LookupError(
+      .busy, "the batches under way have as many bytes of answers as they may: \(service.pool.memory.limit)",
+      retryAfter_s: 1)
+  }
 
   /// Lends the users.
   func withUsers<Result, Failure: Error>(
@@ -57,8 +74,10 @@ final class BatchJob: @unchecked Sendable {
       do throws(LookupError) {
         switch try lookups.sequence(of: users[index], query, form, forwardedBy: forwarder, into: &slice.answers) {
         case .answered(let isKnown):
+          let size = slice.answers.count - start
+          guard memory.grow(by: size) else { return }
+          size_bytes.add(size, ordering: .relaxed)
           slice.slots.append(.answered(start..<slice.answers.count, isKnown: isKnown))
-          size_bytes.add(slice.answers.count - start, ordering: .relaxed)
         case .elsewhere(let route): slice.slots.append(.elsewhere(route))
         }
       } catch { slice.slots.append(.failed(error)) }

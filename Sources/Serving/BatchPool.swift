@@ -8,11 +8,15 @@ import Threads
 public final class BatchPool: Sendable {
   private let queue: BatchQueue
   private let threads: Int
+  /// For the answers of all batches, from when they are looked up until they are written into a reply.
+  let memory: ByteBudget
 
   /// - Parameters:
   ///   - threads: 0: as many as there are processors, 4 at most. They start with the first batch.
   ///   - users: As many may be waiting to be looked up.
-  init(threads: Int, users: Int) {
+  ///   - bytes: Answers may have as many.
+  init(threads: Int, users: Int, bytes: Int) {
+    memory = ByteBudget(limit: bytes)
     self.threads = threads > 0 ? threads : Processors.upToFour
     queue = BatchQueue(limit: users)
   }
@@ -23,6 +27,10 @@ public final class BatchPool: Sendable {
   public var users: Int { queue.figures.users }
   /// Batches that were refused because too many users were waiting.
   public var refused: UInt64 { queue.figures.refused }
+  /// Of answers that are not written into a reply yet.
+  public var held_bytes: Int { memory.held_bytes }
+  /// Batches that were given up because the answers under way had too many bytes.
+  public var crowdedOut: UInt64 { memory.refused }
 
   /// - Parameter done: Called by one of the threads when all slices have been run.
   func submit(_ job: BatchJob, done: @escaping @Sendable () -> Void) throws(LookupError) {
@@ -126,9 +134,16 @@ private final class BatchQueue: @unchecked Sendable {  // all fields are guarded
     let entry = entries.removeFirst()
     let slice = entry.job.slices[entry.progress.next]
     entry.progress.next += 1
+    if entry.job.isOver { skipRest(of: entry) }
     if entry.progress.next < entry.job.slices.count { entries.append(entry) }
     working += 1
     return (entry, slice)
+  }
+
+  private func skipRest(of entry: Entry) {
+    for slice in entry.job.slices[entry.progress.next...] { users -= slice.users.count }
+    entry.progress.open -= entry.job.slices.count - entry.progress.next
+    entry.progress.next = entry.job.slices.count
   }
 
   /// Whether it was the batch's last one.

@@ -53,7 +53,7 @@ extension Batch {
     output.append("]}")
   }
 
-  /// One line for each user, a sequence or `{"error":{...}}`.
+  /// One line for each user, a sequence or `{"error":{...},"index":3,"user_id":"..."}`.
   public func writeJSONLines(into output: inout ByteBuffer) {
     makeRoom(in: &output)
     for index in 0..<count {
@@ -62,6 +62,10 @@ extension Batch {
       case .failed(let error):
         output.append("{\"error\":")
         error.writeJSON(into: &output)
+        output.append(",\"index\":")
+        output.append(decimal: UInt64(index))
+        output.append(",\"user_id\":")
+        output.append(jsonString: String(decoding: user(index), as: UTF8.self))
         output.append("}")
       }
       output.append("\n")
@@ -77,7 +81,7 @@ enum BatchFailure {
     failure.append(field: 2, varint: UInt64(error.code.grpcStatus))
     failure.append(field: 3, text: error.message)
     failure.append(field: 4, text: error.code.rawValue)
-    failure.append(field: 5, text: error.parameter ?? "")
+    failure.append(field: 5, text: error.messageParameter ?? "")
     failure.append(field: 6, varint: UInt64(error.retryAfter_s ?? 0))
     output.append(field: 2, message: failure.bytes)
   }
@@ -99,8 +103,9 @@ enum BatchFailure {
       }
     }
     guard !reader.failed, index < UInt64(LookupLimits.users) else { return nil }
+    let name = LookupError.messageParameters.first { $0.field == parameter }?.name ?? parameter
     let error = LookupError(
-      LookupError.Code(rawValue: code) ?? .badAnswer, message, parameter: parameter.isEmpty ? nil : parameter,
+      LookupError.Code(rawValue: code) ?? .badAnswer, message, parameter: name.isEmpty ? nil : name,
       retryAfter_s: retryAfter_s == 0 ? nil : Int(min(retryAfter_s, 3600)))
     return (Int(index), error)
   }
@@ -115,6 +120,15 @@ enum BatchFailure {
 }
 
 extension LookupError {
+  /// The parameter as the messages of Schemas/interest/v1 call it.
+  public var messageParameter: String? {
+    Self.messageParameters.first { $0.name == parameter }?.field ?? parameter
+  }
+
+  static var messageParameters: [(name: String, field: String)] {
+    [("user", "user_id"), ("shops", "shop_ids"), ("as_of", "as_of_ms")]
+  }
+
   /// `{"code":"bad_request","parameter":"groups","message":"..."}`
   public func writeJSON(into output: inout ByteBuffer) {
     output.append("{\"code\":")

@@ -41,9 +41,12 @@ public final class LookupService: Sendable {
   // Guarded by `mutex`.
   nonisolated(unsafe) private var current: Backend?
   nonisolated(unsafe) private var address = ""
+  nonisolated(unsafe) private var hindrance: String?
   private let draining = Atomic<Bool>(false)
   /// How long lookups took.
   public let lookups = LatencyHistogram()
+  /// Whether their users were known.
+  public let users = UserCounters()
   public let forwards = ForwardCounters()
   public let readErrors = ReadErrors()
   /// What Describe tells of the program, such as `1.4.0`.
@@ -67,7 +70,7 @@ public final class LookupService: Sendable {
     self.version = version
     self.peers = peers
     admission = Admission(limit: limits.requests)
-    pool = BatchPool(threads: limits.batchThreads, users: limits.batchUsers)
+    pool = BatchPool(threads: limits.batchThreads, users: limits.batchUsers, bytes: limits.batch_bytes)
     cache = cache_bytes == 0 ? nil : AnswerCache(bytes: cache_bytes)
   }
 
@@ -82,6 +85,12 @@ public final class LookupService: Sendable {
     set { mutex.withLock { address = newValue } }
   }
 
+  /// What keeps the instance from having a state, in words for whoever runs it; nil: nothing that lasts.
+  public var obstacle: String? {
+    get { mutex.withLock { hindrance } }
+    set { mutex.withLock { hindrance = newValue } }
+  }
+
   /// When no requests come any more: returns when no thread reads the state.
   public func stop() { pool.stop() }
 
@@ -90,7 +99,7 @@ public final class LookupService: Sendable {
   /// Nil where ready; otherwise what is missing.
   public var missing: String? {
     if draining.load(ordering: .relaxed) { return "stopping" }
-    guard let backend else { return "starting" }
+    guard let backend else { return obstacle ?? "starting" }
     guard let board = backend.board else { return nil }
     if board.isReady { return nil }
     let problems = board.allProblems.map(\.what)

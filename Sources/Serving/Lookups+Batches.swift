@@ -7,9 +7,12 @@ import Threads
 /// What became of a batch.
 public enum BatchOutcome {
   case answered(Batch)
-  /// The completion is called when all users have been looked up and other instances have answered for theirs, or the time is over.
+  /// The completion is called when all users have been looked up and other instances have answered for theirs, or the time is over; with
+  /// `busy` where the answers of all batches have become too many bytes.
   case pending(BatchWork)
 }
+
+public typealias BatchCompletion = (Result<Batch, LookupError>) -> Void
 
 /// A batch under way. On its loop's thread only.
 public final class BatchWork {
@@ -23,12 +26,12 @@ public final class BatchWork {
   private var forwarding: Forwarding?
   /// Requests to others that are not answered yet.
   private var open = 0
-  private var completion: ((Batch) -> Void)?
+  private var completion: BatchCompletion?
   private var pass: Admission.Pass?
 
   init(
     _ lookups: Lookups, _ job: BatchJob, _ query: SequenceQuery, _ form: AnswerForm, within_ms: Int,
-    _ completion: @escaping (Batch) -> Void
+    _ completion: @escaping BatchCompletion
   ) throws(LookupError) {
     (self.lookups, self.job, self.query, self.form, self.completion) = (lookups, job, query, form, completion)
     let limit_ms = UInt64(clamping: min(within_ms, 1 << 40))
@@ -46,11 +49,12 @@ public final class BatchWork {
 
   /// All slices have been run, by the pool.
   func lookedUp() {
+    if let refusal = job.refusal { return end()?(.failure(refusal)) ?? () }
     let batch = Batch(job)
     do throws(LookupError) {
       try forward(batch)
     } catch { for (_, users) in batch.routes { batch.fail(users, error) } }
-    if open == 0 { end()?(batch) }
+    if open == 0 { end()?(.success(batch)) }
   }
 
   /// Asks each other instance for its users, in one request. Whether any is asked.
@@ -83,11 +87,11 @@ public final class BatchWork {
     case .failure(let error): batch.fail(indices, error)
     }
     open -= 1
-    if open == 0 { end()?(batch) }
+    if open == 0 { end()?(.success(batch)) }
   }
 
   @discardableResult
-  private func end() -> ((Batch) -> Void)? {
+  private func end() -> BatchCompletion? {
     pass = nil
     forwarding = nil
     return completion.take()
@@ -110,11 +114,11 @@ extension Lookups {
   ///   - users: At most `LookupLimits.users`; one that repeats is answered as often.
   ///   - within_ms: The caller's time; without it, an owner has `forwarding_ms`.
   ///   - completion: Called once on the loop's thread where the outcome is `pending`, after this has returned and unless it is canceled.
-  /// - Throws: `busy` where too many requests or users are under way.
+  /// - Throws: `busy` where too many requests, users or bytes are under way.
   public func batch(
     of users: borrowing ByteStrings, _ query: SequenceQuery, _ form: AnswerForm,
     forwardedBy forwarder: String? = nil, within_ms: Int = .max,
-    _ completion: @escaping (Batch) -> Void
+    _ completion: @escaping BatchCompletion
   ) throws(LookupError) -> BatchOutcome {
     guard users.count <= LookupLimits.users else {
       throw LookupError(
@@ -127,6 +131,7 @@ extension Lookups {
       return .pending(work)
     }
     for slice in job.slices { job.run(slice, with: self) }
+    if let refusal = job.refusal { throw refusal }
     let batch = Batch(job)
     if batch.routes.isEmpty { return .answered(batch) }
     let work = try BatchWork(self, job, query, form, within_ms: within_ms, completion)

@@ -20,14 +20,15 @@ private struct Description {
   private let instance: String
   private let identity: StateIdentity
   private let generation: Generation
-  private let groupCount: Int
+  /// Nil: there is no cluster map here.
+  private let groupCount: Int?
 
   init(_ backend: LookupService.Backend, _ service: LookupService) {
     version = service.version
     instance = service.instance
     identity = backend.store.identity
     generation = backend.store.generation
-    groupCount = backend.clusterMap?.groupCount ?? 0
+    groupCount = backend.clusterMap?.groupCount
   }
 
   private static var limits: [(name: StaticString, value: Int)] {
@@ -55,7 +56,7 @@ private struct Description {
     part.append(field: 4, varint: UInt64(generation.configuration.keptBehaviors))
     let windows = generation.configuration.windows_days
     part.append(field: 5, count: windows.count) { UInt64(windows[$0]) }
-    part.append(field: 6, varint: UInt64(groupCount))
+    part.append(field: 6, varint: UInt64(groupCount ?? 0))
     output.append(field: 3, message: part.bytes)
     part.clear()
     if case .kafka(let cluster, let topic, let partitions, let partitioner) = identity.source {
@@ -93,8 +94,11 @@ private struct Description {
     output.append(decimal: UInt64(generation.configuration.keptBehaviors))
     output.append(",\"window_days\":[")
     output.append(generation.configuration.windows_days.map(String.init).joined(separator: ","))
-    output.append("],\"group_count\":")
-    output.append(decimal: UInt64(groupCount))
+    output.append("]")
+    if let groupCount {
+      output.append(",\"group_count\":")
+      output.append(decimal: UInt64(groupCount))
+    }
     output.append("}],\"source\":{")
     writeSource(into: &output)
     output.append("},\"limits\":{")

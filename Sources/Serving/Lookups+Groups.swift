@@ -21,6 +21,7 @@ extension Lookups {
     do throws(LookupError) {
       let isKnown = try writeGroups(user, opened, query, form, into: &output)
       service.lookups.record(MonotonicClock.now_ns - started_ns)
+      users.add(isKnown: isKnown)
       return .answered(isKnown: isKnown)
     } catch {
       output.truncate(to: start)

@@ -43,6 +43,7 @@ public final class Lookups {
   private var hashes: ContiguousArray<UInt64> = []
   /// When the last lookup ended; 0: that is no beginning of the next one.
   private var ended_ns: UInt64 = 0
+  let users: UserCounters.Count
 
   /// A place for a `UserLookup`, which cannot be optional in a class otherwise.
   final class Opened {
@@ -62,7 +63,12 @@ public final class Lookups {
     }
   }
 
-  public init(_ service: LookupService) { self.service = service }
+  public init(_ service: LookupService) {
+    self.service = service
+    users = service.users.begin()
+  }
+
+  deinit { service.users.end(users) }
 
   /// Gives it the connections of its loop; before the first lookup.
   public func started(_ dialer: Dialer) {
@@ -88,6 +94,7 @@ public final class Lookups {
     }
     let now_ns = MonotonicClock.now_ns
     service.lookups.record(now_ns - started_ns)
+    users.add(isKnown: isKnown)
     if ended_ns != 0 { ended_ns = now_ns }
     return .answered(isKnown: isKnown)
   }

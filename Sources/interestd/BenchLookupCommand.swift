@@ -81,9 +81,7 @@ struct BenchLookupCommand {
   private func measure(
     _ name: String, _ store: InterestStore, _ users: UserList, _ result: inout CommandResult
   ) throws {
-    let query = try QueryParameters.query(
-      groups: arguments.text("groups"), behaviors: arguments.text("behaviors"), order: arguments.text("order"),
-      fields: arguments.text("fields"))
+    let query = try QueryOptions.query(QueryOptions.parameters(of: arguments))
     let benchmark = LookupBenchmark(
       store, users: users, query, arguments.text("form") == "json" ? .json : .protobuf,
       duration_s: Double(arguments.integer("seconds") ?? 1))

@@ -9,6 +9,7 @@ struct ConfigCheckCommand {
 
   func run() throws -> Int32 {
     let configuration = try DaemonConfiguration.load(arguments)
+    try Security.check(configuration)
     if arguments.flag("json") {
       print(configuration.effectiveJSON)
     } else {

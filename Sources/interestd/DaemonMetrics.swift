@@ -45,6 +45,7 @@ final class DaemonMetrics: Sendable {
     writer.gauge("interestd_ready", "1 where /readyz answers 200.", service.missing == nil ? 1 : 0)
     writeProcess(&writer)
     writeServing(&writer)
+    writeProblems(&writer)
     if let backend = service.backend {
       writeState(&writer, backend)
       if let topology = backend.topology {
@@ -59,6 +60,12 @@ final class DaemonMetrics: Sendable {
 
   private func writeServing(_ writer: inout MetricsWriter) {
     writer.summary("interestd_lookup_duration_seconds", "Time to answer a sequence lookup.", service.lookups.snapshot)
+    let users = service.users.values
+    for (user, count) in [("known", users.known), ("unknown", users.unknown)] {
+      writer.counter(
+        "interestd_lookups_total", "Sequence lookups answered from here, by whether the user is known.", count,
+        ["user": user])
+    }
     for (code, count) in answers.all {
       writer.counter("interestd_http_responses_total", "HTTP replies by status class.", count, ["code": code])
     }
@@ -95,7 +102,13 @@ final class DaemonMetrics: Sendable {
       "interestd_requests_waiting", "Requests that wait for other instances or long batches.",
       Double(service.admission.underWay))
     writer.gauge("interestd_batch_users", "Users of batches that are to be looked up.", Double(service.pool.users))
-    for (limit, count) in [("requests", service.admission.refused), ("batch_users", service.pool.refused)] {
+    writer.gauge(
+      "interestd_batch_bytes", "Answers of batches that are not written into a reply yet.",
+      Double(service.pool.held_bytes))
+    for (limit, count) in [
+      ("requests", service.admission.refused), ("batch_users", service.pool.refused),
+      ("batch_bytes", service.pool.crowdedOut),
+    ] {
       writer.counter(
         "interestd_refused_requests_total", "Requests refused because too much was under way, by the limit.", count,
         ["limit": limit])
@@ -150,6 +163,12 @@ final class DaemonMetrics: Sendable {
     let generation = backend.store.generation
     writer.gauge("interestd_generation", "The generation that lookups are answered from.", Double(generation.number))
     writer.gauge("interestd_state_bytes", "Bytes of the files that hold the states.", Double(generation.stored_bytes))
+    let cache = backend.store.blockCache
+    writer.gauge(
+      "interestd_block_cache_used_bytes", "Memory of blocks of these files.", Double(cache.used_bytes))
+    writer.gauge(
+      "interestd_block_cache_pinned_bytes", "Of these, what stays: above all the files' indices and filters.",
+      Double(cache.pinned_bytes))
     writer.gauge(
       "interestd_event_ids_bytes", "Bytes of the files that hold event ids, about.",
       Double(generation.duplicateIDs_bytes))
@@ -164,6 +183,17 @@ final class DaemonMetrics: Sendable {
     writer.gauge("interestd_level0_files", "Files not yet compacted.", Double(generation.level0Files))
     for (level, count) in generation.levelFiles.enumerated() {
       writer.gauge("interestd_level_files", "Files by RocksDB's levels.", Double(count), ["level": "\(level)"])
+    }
+  }
+
+  private func writeProblems(_ writer: inout MetricsWriter) {
+    let (board, obstacle) = (service.backend?.board, service.obstacle)
+    if board == nil && obstacle == nil { return }
+    let found = Set((board?.allProblems ?? []).map(\.problem.rawValue) + (obstacle == nil ? [] : ["start"]))
+    for name in ["start"] + PartitionBoard.Problem.allCases.map(\.rawValue) {
+      writer.gauge(
+        "interestd_problem", "1 where this keeps ingestion from going on.", found.contains(name) ? 1 : 0,
+        ["problem": name])
     }
   }
 
@@ -191,12 +221,6 @@ final class DaemonMetrics: Sendable {
       "interestd_misplaced_users_total", "Users met on another partition than lookups ask.", counters.misplacedUsers)
     writer.counter(
       "interestd_refetched_gaps_total", "Gaps in a log behind which records were read again.", counters.refetches)
-    let problems = board.allProblems.map(\.problem)
-    for problem in PartitionBoard.Problem.allCases {
-      writer.gauge(
-        "interestd_problem", "1 where this keeps ingestion from going on.", problems.contains(problem) ? 1 : 0,
-        ["problem": problem.rawValue])
-    }
     writer.counter("interestd_flushes_total", "Buffers written.", counters.flushes)
     writer.counter("interestd_flushed_bytes_total", "Bytes of the files that flushes wrote.", counters.flushed_bytes)
     for status in board.all { write(&writer, status) }

@@ -23,7 +23,7 @@ struct Endpoint: Sendable {
   /// Requests under way, and replies that clients take, may take so long after a stop.
   private let grace_ms: Int
 
-  init(_ configuration: DaemonConfiguration, _ service: LookupService, _ security: Security, _ log: Log) throws {
+  init(_ configuration: DaemonConfiguration, _ service: LookupService, _ security: Security) throws {
     let metrics = DaemonMetrics(service, security)
     let (redirects, metricsRight) = (configuration.http.redirect, configuration.auth.metricsRight)
     let listener = try Listener(
@@ -50,6 +50,10 @@ struct Endpoint: Sendable {
     memory = service.cache.map {
       MemoryWatch($0, budget_bytes: configuration.memoryBudget_bytes(answers: $0.most_bytes))
     }
+  }
+
+  /// Once nothing is in the way of answering: scripts wait for this line.
+  func tell(_ log: Log) {
     log.info(
       "listening",
       [

@@ -62,7 +62,8 @@ extension HTTPResponse {
     switch error.code {
     case .unavailable, .busy, .notOwned, .deadline:
       failUnavailable(retryAfter_s: error.retryAfter_s ?? 1, code: code, error.message)
-    case .badRequest, .noGeneration: fail(.badRequest, code: code, parameter: error.parameter, error.message)
+    case .badRequest: fail(.badRequest, code: code, parameter: error.parameter, error.message)
+    case .noGeneration: fail(.notFound, code: code, parameter: error.parameter, error.message)
     case .noClusterMap: fail(.conflict, code: code, error.message)
     case .tooLarge: fail(.contentTooLarge, code: code, error.message)
     case .damaged, .storage, .misplaced: fail(.internalServerError, code: code, error.message)

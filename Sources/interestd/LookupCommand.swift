@@ -1,26 +1,35 @@
 import Bytes
 import CommandLineArguments
 import Foundation
-import FoundationNetworking
 import Glibc
+import InterestCodec
 import InterestStore
 import Lookup
-import Network
 
 /// `interestd lookup`
 struct LookupCommand {
   private let arguments: ParsedArguments
+  private let user: String
+  private let source: Source
 
-  init(_ arguments: ParsedArguments) { self.arguments = arguments }
+  private enum Source {
+    case state(InterestStore)
+    case endpoint(EndpointClient)
+  }
+
+  init(_ arguments: ParsedArguments) throws {
+    self.arguments = arguments
+    user = arguments.argument("USER") ?? ""
+    if let client = try EndpointClient(arguments) {
+      source = .endpoint(client)
+    } else {
+      source = .state(try InterestStore.open(reading: arguments.text("state") ?? ""))
+    }
+  }
 
   func run() throws -> Int32 {
-    let user = arguments.argument("USER") ?? ""
-    let json: Data
-    if let endpoint = arguments.text("endpoint") {
-      json = try ask(endpoint, user)
-    } else {
-      json = try read(arguments.text("state") ?? "", user)
-    }
+    let parameters = QueryOptions.parameters(of: arguments)
+    let json = try answer(parameters)
     if arguments.flag("json") {
       // HTTP's body has a line's end already.
       var line = json
@@ -28,76 +37,56 @@ struct LookupCommand {
       _ = line.withUnsafeBytes { Terminal.write($0, to: STDOUT_FILENO) }
     } else {
       let sequence = try JSONDecoder().decode(SequenceTable.Sequence.self, from: json)
-      print(SequenceTable(sequence).text, terminator: "")
+      print(SequenceTable(sequence, of: try whole(sequence, parameters)).text, terminator: "")
     }
     return 0
   }
 
-  private func read(_ path: String, _ user: String) throws -> Data {
-    let query = try QueryParameters.query(
-      groups: arguments.text("groups"), behaviors: arguments.text("behaviors"), order: arguments.text("order"),
-      asOf: arguments.text("as-of"))
-    let store = try InterestStore.open(reading: path)
-    var lookup = UserLookup(store, ownedAtLast: try store.generation.ownedPartitions())
-    var output = ByteBuffer(capacity: 1 << 16)
-    try Array(user.utf8).withUnsafeBytes { try lookup.writeJSON(user: $0, query, into: &output) }
-    return Data(output.bytes)
+  /// All groups of the user with what they count, where `sequence` may have been cut.
+  private func whole(
+    _ sequence: SequenceTable.Sequence, _ parameters: [String: String]
+  ) throws -> SequenceTable.Sequence {
+    let limit = parameters["groups"].flatMap { Int($0) } ?? SequenceQuery.defaultGroups
+    if sequence.groups.count < limit { return sequence }
+    let all = [
+      "groups": "\(SequenceQuery.maximumGroups)", "behaviors": "0", "fields": "events",
+      "generation": "\(sequence.generation)",
+    ]
+    return try JSONDecoder().decode(SequenceTable.Sequence.self, from: try answer(all))
   }
 
-  /// The daemon answers in the same JSON, and checks the parameters by the same rules.
-  private func ask(_ endpoint: String, _ user: String) throws -> Data {
-    guard var components = URLComponents(string: endpoint), components.scheme != nil, components.host != nil else {
-      throw SetupError("'\(endpoint)' is not a URL like http://127.0.0.1:8080")
-    }
-    let unreserved = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-    let base =
-      components.percentEncodedPath.hasSuffix("/")
-      ? String(components.percentEncodedPath.dropLast()) : components.percentEncodedPath
-    components.percentEncodedPath =
-      "\(base)/v1/users/\(user.addingPercentEncoding(withAllowedCharacters: unreserved) ?? user)/sequence"
-    let parameters = ["groups", "behaviors", "order", "as-of"].compactMap { name in
-      arguments.text(name).map { URLQueryItem(name: name == "as-of" ? "as_of" : name, value: $0) }
-    }
-    if !parameters.isEmpty { components.queryItems = parameters }
-    guard let url = components.url else { throw SetupError("user '\(user)' does not fit into a URL") }
-    return try get(url)
-  }
-
-  private func get(_ url: URL) throws -> Data {
-    var request = URLRequest(url: url)
-    if let file = arguments.text("token-file") {
-      request.setValue("Bearer \(try OwnToken(file: file).secret)", forHTTPHeaderField: "Authorization")
-    }
-    let done = DispatchSemaphore(value: 0)
-    // Written once before the semaphore is signalled, read after it was waited for.
-    nonisolated(unsafe) var outcome: (Data?, URLResponse?, (any Error)?)
-    URLSession.shared.dataTask(with: request) { data, response, error in
-      outcome = (data, response, error)
-      done.signal()
-    }.resume()
-    done.wait()
-    guard let data = outcome.0, let response = outcome.1 as? HTTPURLResponse else {
-      throw SetupError(
-        "\(url.scheme ?? "")://\(url.host ?? "") does not answer: \(outcome.2?.localizedDescription ?? "")")
-    }
-    guard response.statusCode == 200 else {
-      throw SetupError("\(url.host ?? "") answers \(response.statusCode): \(Failure.message(in: data))")
-    }
-    return data
-  }
-
-  private struct Failure: Decodable {
-    struct Detail: Decodable {
-      let parameter: String?
-      let message: String
-    }
-    let error: Detail
-
-    static func message(in data: Data) -> String {
-      guard let failure = try? JSONDecoder().decode(Failure.self, from: data) else {
-        return String(decoding: data.prefix(200), as: UTF8.self)
+  /// In the same JSON from a state and from an endpoint, which checks the parameters by the same rules.
+  private func answer(_ parameters: [String: String]) throws -> Data {
+    switch source {
+    case .state(let store):
+      do throws(LookupError) { return try read(store, parameters) } catch {
+        throw SetupError(QueryOptions.told(error.message, error.parameter))
       }
-      return (failure.error.parameter.map { "\($0): " } ?? "") + failure.error.message
+    case .endpoint(let client):
+      let unreserved = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+      let name = user.addingPercentEncoding(withAllowedCharacters: unreserved) ?? user
+      let items = parameters.sorted { $0.key < $1.key }.map { URLQueryItem(name: $0.key, value: $0.value) }
+      return try client.get("/v1/users/\(name)/sequence", items)
     }
+  }
+
+  private func read(_ store: InterestStore, _ parameters: [String: String]) throws(LookupError) -> Data {
+    let query = try QueryOptions.query(parameters)
+    if let generation = query.generation, generation != store.generation.number {
+      throw LookupError(
+        .noGeneration, "there is generation \(store.generation.number) only", parameter: "generation")
+    }
+    let owned: [UInt16]?
+    do { owned = try store.generation.ownedPartitions() } catch { throw LookupError(.storage, "\(error)") }
+    var lookup = UserLookup(store, ownedAtLast: owned)
+    var output = ByteBuffer(capacity: 1 << 16)
+    var id = user
+    let outcome = id.withUTF8 { bytes -> Result<Void, LookupError> in
+      do throws(LookupError) {
+        return .success(try lookup.writeJSON(user: UnsafeRawBufferPointer(bytes), query, into: &output))
+      } catch { return .failure(error) }
+    }
+    try outcome.get()
+    return Data(output.bytes)
   }
 }

@@ -61,8 +61,13 @@ extension LookupHandler {
     let deferral = response.deferReply()
     let outcome: BatchOutcome
     do {
-      outcome = try lookups.batch(of: body.users, body.query, answer.form, forwardedBy: request.forwarder) { batch in
-        deferral.answer { answer.write(batch, &$0) }
+      outcome = try lookups.batch(of: body.users, body.query, answer.form, forwardedBy: request.forwarder) { result in
+        deferral.answer { response in
+          switch result {
+          case .success(let batch): answer.write(batch, &response)
+          case .failure(let error): response.fail(error)
+          }
+        }
       }
     } catch {
       response.withdrawDeferral()

@@ -3,10 +3,12 @@ import Lookup
 import RESP
 import Serving
 
-/// The options of INTEREST.SEQUENCE: pairs of a name and a value, in any order, each once.
+/// The options of a command: pairs of a name and a value, in any order, each once.
 struct LookupOptions {
   private(set) var query = SequenceQuery()
   private(set) var form = AnswerForm.protobuf
+  /// The place of the first argument behind the options.
+  private(set) var end: Int
 
   private enum Name: Int, CaseIterable {
     case groups, behaviors, order, asOf, fields, generation, format
@@ -22,23 +24,37 @@ struct LookupOptions {
       case .format: "FORMAT"
       }
     }
+
+    func isMeant(by command: borrowing RESPCommand, _ index: Int) -> Bool {
+      // As HTTP spells it.
+      command.matches(index, word) || self == .asOf && command.matches(index, "AS_OF")
+    }
   }
 
-  /// - Parameter first: The first option's place among the arguments.
-  init(_ command: borrowing RESPCommand, from first: Int) throws(LookupError) {
-    if command.count == first { return }
+  /// - Parameters:
+  ///   - first: The first option's place among the arguments.
+  ///   - list: The word that ends the options and must be there: a list follows. Nil: nothing does.
+  init(
+    _ verb: SequenceCommands.Verb, _ command: borrowing RESPCommand, from first: Int, to list: StaticString? = nil
+  ) throws(LookupError) {
+    end = first
+    if command.count == first && list == nil { return }
     var values = [String?](repeating: nil, count: Name.allCases.count)
-    var index = first
-    while index < command.count {
-      guard let name = Name.allCases.first(where: { command.matches(index, $0.word) }) else {
-        throw LookupError(
-          .badRequest,
-          "'\(command.shown(index))' is not one of \(Name.allCases.map { "\($0.word)" }.joined(separator: ", "))")
+    while end < command.count {
+      if let list, command.matches(end, list) { break }
+      guard let name = Name.allCases.first(where: { $0.isMeant(by: command, end) }) else {
+        throw LookupError(.badRequest, "'\(command.shown(end))' is out of place: the syntax is \(verb.syntax)")
       }
-      guard index + 1 < command.count else { throw LookupError(.badRequest, "\(name.word) has no value") }
+      guard end + 1 < command.count else { throw LookupError(.badRequest, "\(name.word) has no value") }
       guard values[name.rawValue] == nil else { throw LookupError(.badRequest, "\(name.word) is there twice") }
-      values[name.rawValue] = String(decoding: command[index + 1], as: UTF8.self)
-      index += 2
+      values[name.rawValue] = String(decoding: command[end + 1], as: UTF8.self)
+      end += 2
+    }
+    if let list {
+      guard end < command.count else {
+        throw LookupError(.badRequest, "\(list) is missing: the syntax is \(verb.syntax)")
+      }
+      end += 1
     }
     func value(_ name: Name) -> String? { values[name.rawValue] }
     query = try QueryParameters.query(
@@ -49,6 +65,15 @@ struct LookupOptions {
     case "json": form = .json
     case let other?: throw LookupError(.badRequest, "'\(other)' is not protobuf or json", parameter: "format")
     }
+  }
+}
+
+extension LookupError {
+  /// Tells which user it is about, the `number`th of `count`, counted from 1; what concerns all of them is left as it is.
+  func of(_ user: UnsafeRawBufferPointer, _ number: Int, of count: Int) -> LookupError {
+    if count == 1 || code == .tooLarge || code == .busy { return self }
+    return LookupError(
+      code, "user \(number) of \(count), '\(RESPCommand.shown(user))': \(message)", retryAfter_s: retryAfter_s)
   }
 }
 

@@ -9,6 +9,7 @@ import Network
 @main
 struct Main {
   static func main() {
+    OpenFiles.raiseLimit()
     do {
       switch try program.parse(CommandLine.arguments.dropFirst()) {
       case .help(let text), .version(let text): print(text, terminator: text.hasSuffix("\n") ? "" : "\n")

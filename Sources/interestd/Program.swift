@@ -5,7 +5,10 @@ private let json = Option.flag(
 private let config = Option.text(
   "config", "FILE", required: true, help: "the configuration; a data set's behaviors.yaml is one")
 private let configIfAny = Option.text(
-  "config", "FILE", help: "the configuration, for what it says of http, memory and log")
+  "config", "FILE", help: "the configuration")
+private let servingConfig = Option.text(
+  "config", "FILE",
+  help: "the configuration, for all that is not about Kafka and ingestion; behaviors are the state's own")
 private let state = Option.text("state", "DIR", help: "the state directory (state.directory)")
 private let clusterMap = Option.text(
   "cluster-map", "FILE", help: "the cluster map, a CSV shop_id,group_id (cluster_map)")
@@ -17,13 +20,6 @@ private let http = Option.text("http", "HOST:PORT", help: "where HTTP is served 
 
 private let cache = Option.integer(
   "cache-mb", "N", in: 0...1_048_576, help: "MiB for answers that are ready; 0 keeps none (lookup.cache_bytes)")
-
-private let queryOptions: [Option] = [
-  .text("groups", "N", help: "groups at most, the newest (or largest) of them; default 100"),
-  .text("behaviors", "N", help: "behaviors of each group at most; default all that are kept, 0 is none"),
-  .text("order", "ORDER", help: "which groups are chosen: recency (default) or frequency"),
-  .text("as-of", "TIME", help: "count the windows back from this day: Unix milliseconds or RFC 3339"),
-]
 
 private let brokers = Option.text("brokers", "HOST:PORT,...", help: "the Kafka brokers to ask first (kafka.brokers)")
 private let group = Option.text("group", "GROUP", help: "the daemon's consumer group (kafka.group)")
@@ -81,11 +77,10 @@ let program = Program(
       ]),
     Command(
       "serve", summary: "answer lookups from a state directory, without Kafka",
-      discussion: "Opens a state directory and answers lookups over HTTP, gRPC and RESP until SIGTERM or SIGINT.",
-      options: [
-        .text("state", "DIR", required: true, help: "the state directory"), http, grpc, resp, clusterMap, cache,
-        configIfAny,
-      ],
+      discussion:
+        "Opens a state directory and answers lookups over HTTP, gRPC and RESP until SIGTERM or SIGINT. Meanwhile no "
+        + "other process can open it.",
+      options: [state, http, grpc, resp, clusterMap, cache, servingConfig],
       examples: [Example("interestd serve --state ./state --http 127.0.0.1:8080", "serves a state")]),
     Command(
       "lookup", summary: "print a user's group sequence",
@@ -94,12 +89,14 @@ let program = Program(
         + "user has no groups.",
       arguments: [Argument("USER", help: "the user's id")],
       options: [
-        .text("state", "DIR", help: "read this state directory, which nobody has open for writing"),
-        .text("endpoint", "URL", help: "ask the daemon at this URL, as in http://127.0.0.1:8080"),
-        .text("token-file", "FILE", help: "show the endpoint the first token in this file"),
-      ] + queryOptions + [json],
+        .text("state", "DIR", help: "read this state directory, which no run, serve or ingest has open")
+      ] + EndpointClient.options + QueryOptions.all + [json],
       oneOf: [["state", "endpoint"]],
-      examples: [Example("interestd lookup 900 --state ./state --groups 10", "a user's ten newest groups")]),
+      examples: [
+        Example("interestd lookup 900 --state ./state --groups 10", "a user's ten newest groups"),
+        Example(
+          "interestd lookup 900 --endpoint https://host:8443 --ca ca.crt --token-file token", "of a protected instance"),
+      ]),
     Command(
       "dump", summary: "print every user's full sequence",
       discussion:
@@ -225,10 +222,7 @@ let program = Program(
         .choice("form", "FORM", of: ["protobuf", "json"], default: "protobuf", help: "of the answers"),
         .integer("seconds", "S", in: 1...3600, default: 3, help: "of each measurement"),
         .integer("cache-mb", "N", in: 0...1_048_576, default: 256, help: "MiB for ready answers; 0: not measured"),
-        .text("groups", "N", help: "groups at most; default 100"),
-        .text("behaviors", "N", help: "behaviors of each group at most; default all that are kept"),
-        .text("order", "ORDER", help: "which groups are chosen: recency (default) or frequency"),
-        .text("fields", "LIST", help: "columns that are answered, as counts,windows,behavior_shop; default all"),
+      ] + QueryOptions.selection + [
         .text("directory", "DIR", help: "where state and workload are put; default the directory of temporary files"),
         json,
       ],
@@ -236,8 +230,8 @@ let program = Program(
     Command(
       "config check", summary: "check a configuration and print what results",
       discussion:
-        "Reads a configuration with the environment's overrides and prints the effective one, defaults included and "
-        + "secrets hidden; or says everything that is wrong with it.",
+        "Reads a configuration with the environment's overrides, and the certificates and tokens that it names, and prints the "
+        + "effective one, defaults included and secrets hidden; or says everything that is wrong with it.",
       options: [config, json],
       examples: [Example("interestd config check --config interestd.yaml", "checks a file")]),
     Command(

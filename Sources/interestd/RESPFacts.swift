@@ -39,21 +39,27 @@ final class RESPFacts: @unchecked Sendable {  // `listening` is guarded by `mute
   /// How the instance fares: for administrators.
   func work(_ service: LookupService) -> [RESPInfoSection] {
     let network = self.network
+    let users = service.users.values
+    let memory_bytes = ProcessMemory.resident_bytes ?? 0
     return [
       RESPInfoSection(
         "Process",
         [
           ("process_id", "\(getpid())"),
           ("uptime_in_seconds", "\((MonotonicClock.now_ns - started_ns) / 1_000_000_000)"),
-          ("used_memory_rss", "\(ProcessMemory.resident_bytes ?? 0)"), ("used_cpu", Self.seconds(CPUClock.process_ns)),
+          ("used_cpu", Self.seconds(CPUClock.process_ns)),
           ("ready", service.missing == nil ? "1" : "0"), ("missing", service.missing ?? ""),
         ]),
+      // What the allocator has of it is not asked for: that would keep it from its work.
+      RESPInfoSection("Memory", [("used_memory", "\(memory_bytes)"), ("used_memory_rss", "\(memory_bytes)")]),
       RESPInfoSection("Clients", [("connected_clients", "\(network?.open ?? 0)")]),
       RESPInfoSection(
         "Stats",
         [
           ("total_connections_received", "\(network?.accepted ?? 0)"),
           ("total_commands_processed", "\(counters.commands)"), ("total_error_replies", "\(counters.errors)"),
+          // Of every protocol's lookups.
+          ("keyspace_hits", "\(users.known)"), ("keyspace_misses", "\(users.unknown)"),
           ("total_net_input_bytes", "\(network?.received_bytes ?? 0)"),
           ("total_net_output_bytes", "\(network?.sent_bytes ?? 0)"),
         ]),

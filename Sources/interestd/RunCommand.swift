@@ -25,12 +25,13 @@ struct RunCommand {
     let log = configuration.makeLog()
     if Failpoints.isActive { log.warn("this process may die at any moment: \(Failpoints.name) is set") }
     let clusterMap = try ClusterMap.load(configuration.clusterMap)
-    OpenFiles.raiseLimit(configuration, log)
-    let security = try Security(configuration, log)
+    OpenFiles.check(configuration, log)
+    let security = try Security(configuration, log, asksOthers: true)
     let service = LookupService(
       version: Version.number, cache_bytes: configuration.lookup.cache_bytes, peers: security.peers,
       limits: configuration.workLimits)
-    let endpoint = try Endpoint(configuration, service, security, log)
+    let endpoint = try Endpoint(configuration, service, security)
+    endpoint.tell(log)
     let daemon = Daemon(configuration, clusterMap, service, log, endpoint) { signals.cancel() }
     if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
@@ -115,6 +116,7 @@ final class Daemon: Sendable {
     let store = try InterestStore.open(
       writing: configuration.state.directory, identity: identity, limits: configuration.storeLimits,
       holder: "interestd run on \(url)")
+    store.checkBlockCache(log)
     guard case .kafka(_, _, let partitions, _) = source else { return }
     var settings = configuration.lane(partitions: partitions, instance: instance)
     if configuration.deadLetters.sink == .topic {
@@ -137,11 +139,7 @@ final class Daemon: Sendable {
       instance: instance, group: configuration.kafka.group, topic: configuration.kafka.topic,
       configuration: configuration.connection)
     let board = ingest.board
-    return Topology(settings, log: log) {
-      board.all.filter(\.state.isRead).map(\.partition)
-    } heardPartitions: {
-      ingest.noticePartitions($0, of: lane)
-    }
+    return Topology(settings, log: log, owned: { board.served }) { ingest.noticePartitions($0, of: lane) }
   }
 
   /// Asks the brokers what the topic is, until they answer; nil where told to stop meanwhile.
@@ -155,12 +153,13 @@ final class Daemon: Sendable {
         let partitions = Int(try admin.partitionCount(of: topic, timeout_ms: Self.request_ms))
         try check(admin, topic, partitions)
         let cluster = try admin.clusterID(timeout_ms: Self.request_ms)
+        service.obstacle = nil
         log.info("topic", ["topic": topic, "partitions": partitions, "cluster": cluster])
         return .kafka(
           clusterID: cluster, topic: topic, partitions: partitions,
           partitioner: configuration.partitioner)
       } catch let error as KafkaError where error.isRetryable {
-        log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+        wait(for: error)
       }
     }
     return nil
@@ -173,17 +172,25 @@ final class Daemon: Sendable {
     while !isStopping {
       do {
         let topic = try configuration.prepareDeadLetters(partitions: partitions, admin, timeout_ms: Self.request_ms)
+        service.obstacle = nil
         log.info("dead letters", ["topic": topic.name, "partitions": topic.partitions])
         return topic
       } catch let error as KafkaError where error.isRetryable {
-        log.warn("waiting for the brokers", ["brokers": configuration.kafka.brokers, "error": error.description])
+        wait(for: error)
       } catch let error as DeadLetterTopic.Unready {
+        service.obstacle = error.description
         log.debug("waiting for the brokers", ["error": error.description])
         let pause = Mutex()
         pause.withLock { _ = pause.wait(until: MonotonicClock.now_ns + 100_000_000) }
       }
     }
     return nil
+  }
+
+  private func wait(for error: KafkaError) {
+    let brokers = configuration.kafka.brokers
+    service.obstacle = "waiting for the brokers \(brokers): \(error.description)"
+    log.warn("waiting for the brokers", ["brokers": brokers, "error": error.description])
   }
 
   private func check(_ admin: Admin, _ topic: String, _ partitions: Int) throws {

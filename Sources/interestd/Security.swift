@@ -1,4 +1,5 @@
 import DaemonConfig
+import Foundation
 import HTTP
 import Network
 import Telemetry
@@ -16,24 +17,36 @@ struct Security: Sendable {
   /// A certificate that expires within this is warned of.
   private static var soon_s: Int64 { 14 * 86_400 }
 
-  init(_ configuration: DaemonConfiguration, _ log: Log) throws {
+  /// - Parameter asksOthers: Whether lookups may be other instances'.
+  init(_ configuration: DaemonConfiguration, _ log: Log, asksOthers: Bool) throws {
     self.configuration = configuration
-    let (authorizer, peers) = (try configuration.makeAuthorizer(), try configuration.makePeers())
-    var ports: [String: ServerTLS] = [:]
-    for port in configuration.ports where configuration.hasTLS(port) {
-      ports[port.name] = try configuration.makeTLS(port, log)
-    }
+    (authorizer, peers, ports) = try Self.read(configuration, log)
     let clients = [peers.tls].compactMap { $0 }
     let tokens = [peers.token].compactMap { $0 }
     let all: [any Reloadable] = [authorizer] + Array(ports.values) + clients + tokens
     watch = FileWatch(all) { outcome in
       switch outcome {
       case .reloaded(let files): log.info("read again", ["files": files.joined(separator: ",")])
-      case .failed(let error): log.error("not read again, what was stays in use", ["error": error.description])
+      case .failed(let error): log.error("not read again, what was stays in use", ["error": error])
       }
     }
-    (self.authorizer, self.peers, self.ports) = (authorizer, peers, ports)
-    warn(log)
+    warn(log, asksOthers)
+  }
+
+  /// Refuses what `init` would.
+  static func check(_ configuration: DaemonConfiguration) throws {
+    _ = try read(configuration, configuration.makeLog())
+  }
+
+  private static func read(
+    _ configuration: DaemonConfiguration, _ log: Log
+  ) throws -> (Authorizer, HTTPClientSecurity, [String: ServerTLS]) {
+    try configuration.requireReadableCredentials()
+    var ports: [String: ServerTLS] = [:]
+    for port in configuration.ports where configuration.hasTLS(port) {
+      ports[port.name] = try configuration.makeTLS(port, log)
+    }
+    return (try configuration.makeAuthorizer(), try configuration.makePeers(), ports)
   }
 
   /// Nil: it speaks clear text.
@@ -51,7 +64,7 @@ struct Security: Sendable {
   /// (OPENSSL_cleanup(3)).
   func stop() { watch.stop() }
 
-  private func warn(_ log: Log) {
+  private func warn(_ log: Log, _ asksOthers: Bool) {
     for port in configuration.ports where port.allowRemote {
       guard let weakness = configuration.weakness(of: port) else { continue }
       log.warn(
@@ -64,13 +77,22 @@ struct Security: Sendable {
     for file in FileWatch.readableByAll(secrets) {
       log.warn("every user of this machine can read a secret: chmod o-r", ["file": file])
     }
-    if configuration.auth.isOn, peers.token == nil, configuration.auth.readSubjects.isEmpty,
+    if asksOthers, configuration.auth.isOn, peers.token == nil, configuration.auth.readSubjects.isEmpty,
       configuration.auth.adminSubjects.isEmpty
     {
       log.warn("other instances will not let this one read, where they ask for tokens: forward.token_file is not set")
     }
-    if let expiry_s, expiry_s - WallClock.now_ms / 1000 < Self.soon_s {
-      log.warn("tls.certificate has expired or will within 14 days", ["expires_unix": expiry_s])
+    if let expiry_s {
+      let left_s = expiry_s - WallClock.now_ms / 1000
+      let fields: Log.Fields = [
+        "file": configuration.tls.certificate,
+        "expires": Date(timeIntervalSince1970: Double(expiry_s)).formatted(.iso8601),
+      ]
+      if left_s <= 0 {
+        log.warn("tls.certificate has expired: clients will refuse it", fields)
+      } else if left_s < Self.soon_s {
+        log.warn("tls.certificate expires within \((left_s + 86_399) / 86_400) days", fields)
+      }
     }
   }
 
@@ -93,6 +115,21 @@ struct Security: Sendable {
 }
 
 extension DaemonConfiguration {
+  /// Refuses files of credentials that cannot be read, each with its key.
+  fileprivate func requireReadableCredentials() throws {
+    let files = [
+      ("tls.certificate", tls.certificate), ("tls.key", tls.key), ("tls.client_ca", tls.clientCA),
+      ("auth.read_tokens_file", auth.readTokensFile), ("auth.admin_tokens_file", auth.adminTokensFile),
+      ("forward.ca", forward.ca), ("forward.certificate", forward.certificate), ("forward.key", forward.key),
+      ("forward.token_file", forward.tokenFile),
+    ]
+    let problems = files.compactMap { key, path in
+      path.isEmpty || access(path, R_OK) == 0
+        ? nil : "\(key): cannot read \(path): \(String(cString: strerror(errno)).lowercased())"
+    }
+    if !problems.isEmpty { throw SetupError(problems.joined(separator: "\n")) }
+  }
+
   fileprivate func makeTLS(_ port: Port, _ log: Telemetry.Log) throws -> ServerTLS {
     // gRPC clients insist on h2; Redis' clients offer nothing.
     let protocols = ["http": ["http/1.1"], "grpc": ["h2"]][port.name] ?? []

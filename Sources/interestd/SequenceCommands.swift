@@ -70,6 +70,16 @@ final class SequenceCommands: RESPHandler {
     return access == .admin ? greeting + facts.work(lookups.service) : greeting
   }
 
+  override func refusalOfWrites(removing: Bool) -> String {
+    let isOfFiles = lookups.service.backend.map { $0.store.identity.source == .files } ?? false
+    return switch (isOfFiles, removing) {
+    case (false, false): "nothing is written here: behaviors come from Kafka"
+    case (false, true): "nothing is deleted here: 'interestd erase USER' has a user forgotten, through the topic"
+    case (true, false): "nothing is written here: behaviors come from files, by 'interestd ingest'"
+    case (true, true): "nothing is deleted here: an event of type $erase, by 'interestd ingest', has a user forgotten"
+    }
+  }
+
   override func respond(
     to verb: Int, _ command: borrowing RESPCommand, _ session: RESPSession, into reply: inout RESPReply
   ) {
@@ -78,9 +88,9 @@ final class SequenceCommands: RESPHandler {
     do throws(LookupError) {
       switch verb {
       case .get: try answerSequence(command, SequenceQuery(), .protobuf, &reply)
-      case .mget, .exists, .strlen: try answerKeys(verb, command, &reply)
+      case .mget, .exists, .strlen, .type, .ttl, .pttl: try answerKeys(verb, command, &reply)
       case .sequence:
-        let options = try LookupOptions(command, from: 2)
+        let options = try LookupOptions(verb, command, from: 2)
         try answerSequence(command, options.query, options.form, &reply)
       case .groups: try answerGroups(command, &reply)
       case .describe: try answerDescribe(command, &reply)
@@ -115,20 +125,21 @@ final class SequenceCommands: RESPHandler {
   }
 
   private func answerGroups(_ command: borrowing RESPCommand, _ reply: inout RESPReply) throws(LookupError) {
+    let options = try LookupOptions(.groups, command, from: 2, to: "SHOPS")
+    let (query, form) = (options.query, options.form)
     let start = reply.mark
     var shops = ByteStrings()
-    for index in 2..<command.count { shops.append(command[index]) }
+    for index in options.end..<command.count { shops.append(command[index]) }
     var outcome = Outcome.answered(isKnown: false)
     try reply.bulk { output throws(LookupError) in
-      outcome = try lookups.groups(of: command[1], shops: shops, SequenceQuery(), .protobuf, into: &output)
+      outcome = try lookups.groups(of: command[1], shops: shops, query, form, into: &output)
     }
     guard case .elsewhere(let route) = outcome else { return }
     reply.rewind(to: start)
     let deferral = reply.deferReply()
     do throws(LookupError) {
       let forwarding = try lookups.forwardGroups(
-        of: command[1], shops: shops, SequenceQuery(), .protobuf, to: route,
-        Self.answering(deferral, nilIfUnknown: false))
+        of: command[1], shops: shops, query, form, to: route, Self.answering(deferral, nilIfUnknown: false))
       deferral.onCancel = { forwarding.cancel() }
     } catch {
       reply.withdrawDeferral()
@@ -137,7 +148,7 @@ final class SequenceCommands: RESPHandler {
   }
 
   private func answerDescribe(_ command: borrowing RESPCommand, _ reply: inout RESPReply) throws(LookupError) {
-    let options = try LookupOptions(command, from: 1)
+    let options = try LookupOptions(.describe, command, from: 1)
     guard options.query == SequenceQuery() else {
       throw LookupError(.badRequest, "INTEREST.DESCRIBE has the option FORMAT only")
     }
@@ -162,7 +173,14 @@ final class SequenceCommands: RESPHandler {
     do throws(LookupError) {
       switch try lookups.batch(
         of: keys, verb.query, .protobuf,
-        { batch in deferral.answer { reply in Self.write(verb, batch, &reply) } })
+        { result in
+          deferral.answer { reply in
+            switch result {
+            case .success(let batch): Self.write(verb, batch, &reply)
+            case .failure(let error): reply.fail(error)
+            }
+          }
+        })
       {
       case .answered(let batch):
         reply.withdrawDeferral()
@@ -186,24 +204,26 @@ final class SequenceCommands: RESPHandler {
     for index in 1..<command.count {
       if (index - 1) % Lookups.foreseeable == 0 { foresee(command, from: index, query) }
       var outcome = Outcome.answered(isKnown: false)
-      if verb == .mget {
-        let start = reply.mark
-        try reply.bulk { output throws(LookupError) in
-          outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &output)
+      do throws(LookupError) {
+        if verb == .mget {
+          let start = reply.mark
+          try reply.bulk { output throws(LookupError) in
+            outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &output)
+          }
+          if case .answered(isKnown: false) = outcome {
+            reply.rewind(to: start)
+            reply.null()
+          }
+        } else {
+          scratch.clear()
+          outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &scratch)
+          if case .answered(isKnown: true) = outcome { total += verb == .strlen ? scratch.count : 1 }
         }
-        if case .answered(isKnown: false) = outcome {
-          reply.rewind(to: start)
-          reply.null()
-        }
-      } else {
-        scratch.clear()
-        outcome = try lookups.sequence(of: command[index], query, .protobuf, into: &scratch)
-        if case .answered(isKnown: true) = outcome { total += verb == .exists ? 1 : scratch.count }
-      }
+      } catch { throw lookups.service.backend == nil ? error : error.of(command[index], index, of: command.count - 1) }
       if case .elsewhere = outcome { return false }
       guard reply.mark - start <= LookupLimits.batch_bytes else { throw Batch.tooLarge }
     }
-    if verb != .mget { reply.integer(total) }
+    if verb != .mget { verb.write(total, &reply) }
     return true
   }
 
@@ -225,15 +245,15 @@ final class SequenceCommands: RESPHandler {
     for index in 0..<batch.count {
       switch batch[index] {
       case .answered(let isKnown, let bytes):
-        if isKnown { total += verb == .exists ? 1 : bytes.count }
+        if isKnown { total += verb == .strlen ? bytes.count : 1 }
         guard verb == .mget else { continue }
         if isKnown { reply.bulk(bytes) } else { reply.null() }
       case .failed(let error):
         reply.rewind(to: start)
-        return reply.fail(error)
+        return reply.fail(error.of(batch.user(index), index + 1, of: batch.count))
       }
     }
-    if verb != .mget { reply.integer(total) }
+    if verb != .mget { verb.write(total, &reply) }
   }
 
   // MARK: Other instances

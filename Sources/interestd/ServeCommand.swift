@@ -14,30 +14,25 @@ struct ServeCommand {
 
   func run() throws -> Int32 {
     let signals = try TerminationSignals(catchingHangup: true)
-    let path = arguments.text("state") ?? ""
-    var configuration: DaemonConfiguration
-    if let file = arguments.text("config") {
-      configuration = try DaemonConfiguration.load(path: file, environment: ProcessInfo.processInfo.environment)
-    } else {
-      // What states are folded by is the state's own; the rest has defaults.
-      let identity = try InterestStore.identity(of: path)
-      configuration = try DaemonConfiguration.defaults(
-        behaviors: identity.configuration.catalog, environment: ProcessInfo.processInfo.environment)
-    }
-    try configuration.apply(arguments)
+    var configuration = try DaemonConfiguration.loadForState(
+      path: arguments.text("config"), environment: ProcessInfo.processInfo.environment)
+    try configuration.apply(arguments, needs: [.stateDirectory])
     let log = configuration.makeLog()
-    OpenFiles.raiseLimit(configuration, log)
-    let security = try Security(configuration, log)
+    OpenFiles.check(configuration, log)
+    let security = try Security(configuration, log, asksOthers: false)
     let service = LookupService(
       version: Version.number, cache_bytes: configuration.servingCache_bytes, peers: security.peers,
       limits: configuration.workLimits)
-    let endpoint = try Endpoint(configuration, service, security, log)
+    let endpoint = try Endpoint(configuration, service, security)
     let store = try InterestStore.open(
-      serving: path, limits: configuration.storeLimits, holder: "interestd serve on \(endpoint.url)")
+      serving: configuration.state.directory, limits: configuration.storeLimits,
+      holder: "interestd serve on \(endpoint.url)")
+    store.checkBlockCache(log)
     service.publish(
       .init(
         store: store, ownedAtLast: try store.generation.ownedPartitions(),
         clusterMap: try clusterMap(configuration, of: store)))
+    endpoint.tell(log)
     if case .signal(let name) = signals.wait(hangup: security.reload) { log.info("stopping", ["signal": name]) }
     signals.restoreDefault()
     endpoint.stop()

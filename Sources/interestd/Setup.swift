@@ -88,6 +88,7 @@ extension DaemonConfiguration {
     var limits = WorkLimits()
     limits.requests = lookup.maximumRequests
     limits.batchUsers = lookup.batchUsers
+    limits.batch_bytes = lookup.batch_bytes
     limits.batchThreads = lookup.batchThreads
     return limits
   }
@@ -162,9 +163,26 @@ extension DaemonConfiguration.Duplicates {
   var limits: DuplicateLimits { DuplicateLimits(offsets: offsets, time_ms: Int64(time_ms)) }
 }
 
+extension InterestStore {
+  /// Warns where indices and filters, which stay in memory, leave states little room in the block cache.
+  func checkBlockCache(_ log: Telemetry.Log) {
+    let cache = blockCache
+    guard cache.isMostlyPinned else { return }
+    log.warn(
+      "indices of the state's files take more than half of the block cache: raise memory.block_cache_bytes",
+      ["pinned_bytes": cache.pinned_bytes, "block_cache_bytes": cache.capacity_bytes])
+  }
+}
+
 extension ClusterMap {
   /// Reads a file.
   static func load(_ path: String) throws -> ClusterMap {
+    // The system tells why a file cannot be opened better than Foundation does.
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      throw SetupError("cannot read the cluster map \(path): \(String(cString: strerror(errno)).lowercased())")
+    }
+    close(file)
     let data: Data
     do {
       data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)

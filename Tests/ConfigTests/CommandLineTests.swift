@@ -59,6 +59,7 @@ struct CommandLineTests {
   func twoWords() throws {
     #expect(try arguments(["config", "check"]).command.name == "config check")
     #expect(try arguments(["config", "show", "--config", "c"]).command.name == "config show")
+    #expect(try arguments(["config", "show", "--day", "today"]).text("day") == "today")
   }
 
   @Test(
@@ -127,6 +128,10 @@ struct CommandLineTests {
       (
         "config check x",
         "unexpected argument 'x': 'config check' takes no arguments (see 'feeder config check --help')"
+      ),
+      (
+        "config show --day y\u{7}ear",
+        "--day is refused: 'y?ear' is no day (see 'feeder config show --help')"
       ),
       ("help laod", "unknown command 'laod': did you mean 'load'? (see 'feeder --help')"),
     ])

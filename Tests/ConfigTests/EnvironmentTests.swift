@@ -118,12 +118,4 @@ struct EnvironmentTests {
   func contradiction() {
     #expect(refusal(["INTERESTD_HTTP__LISTEN": "0.0.0.0:1"])?.hasPrefix("INTERESTD_HTTP__LISTEN: http.listen:") == true)
   }
-
-  @Test("defaults without a file obey the environment too")
-  func defaults() throws {
-    let configuration = try DaemonConfiguration.defaults(
-      behaviors: smallCatalog, environment: ["INTERESTD_HTTP__LISTEN": "127.0.0.1:0"])
-    #expect(configuration.behaviors == smallCatalog)
-    #expect(configuration.http.listen == "127.0.0.1:0")
-  }
 }

@@ -105,6 +105,22 @@ struct LoadingTests {
     #expect(other?.description == "\(directory.path): cannot be read: is a directory")
   }
 
+  @Test("for a state that knows its behaviors a file may do without, and there need be none")
+  func forState() throws {
+    let directory = TemporaryDirectory()
+    defer { withExtendedLifetime(directory) {} }
+    let path = directory.file("c.yaml")
+    try Data("state: { directory: here }\n".utf8).write(to: URL(filePath: path))
+    let configuration = try DaemonConfiguration.loadForState(
+      path: path, environment: ["INTERESTD_HTTP__LISTEN": "127.0.0.1:1"])
+    #expect(configuration.state.directory == "here" && configuration.http.listen == "127.0.0.1:1")
+    let none = try DaemonConfiguration.loadForState(path: nil, environment: ["INTERESTD_STATE__DIRECTORY": "there"])
+    #expect(none.state.directory == "there")
+    #expect(throws: ConfigurationError.self) { try DaemonConfiguration.load(path: path, environment: [:]) }
+    try Data("behaviors: 5\n".utf8).write(to: URL(filePath: path))
+    #expect(throws: ConfigurationError.self) { try DaemonConfiguration.loadForState(path: path, environment: [:]) }
+  }
+
   @Test("a file of exactly the greatest size is read, one byte more is refused")
   func size() throws {
     let directory = TemporaryDirectory()
@@ -166,6 +182,8 @@ struct LoadingTests {
     configuration.memory.blockCache_bytes = 196 << 20
     configuration.buffer.events = 2_000_000
     #expect(configuration.memoryBudget_bytes(answers: 0) == 612 << 20 + 144_000_000)
+    configuration.buffer.bytes = 164 << 20
+    #expect(configuration.memoryBudget_bytes(answers: 0) == 812 << 20 + 144_000_000)
     configuration.memory.budget_bytes = 1000
     #expect(configuration.memoryBudget_bytes(answers: 1 << 30) == 1000)
   }

@@ -31,6 +31,7 @@ struct PrintingTests {
           cache_bytes: 234881024
           maximum_requests: 1024
           batch_users: 16000
+          batch_bytes: 67108864
           batch_threads: 0
           drain_ms: 8000
         ingest:

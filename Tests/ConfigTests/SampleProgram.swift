@@ -32,7 +32,10 @@ let sample = Program(
     Command("config check", summary: "check a configuration", discussion: "Checks a configuration."),
     Command(
       "config show", summary: "print a configuration", discussion: "Prints a configuration.",
-      options: [.text("config", "FILE", help: "the configuration")]),
+      options: [
+        .text("config", "FILE", help: "the configuration"),
+        .checked("day", "DAY", help: "as of when") { $0 == "today" ? nil : "'\($0)' is no day" },
+      ]),
   ],
   examples: [Example("feeder load --config c.yaml a.jsonl.gz", "reads one file")])
 

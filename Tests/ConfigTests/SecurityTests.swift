@@ -23,23 +23,43 @@ struct SecurityTests {
   @Test(
     "a port that other machines reach has TLS and asks who they are, or the leave to do without",
     arguments: [
-      ("", "has neither TLS nor authentication"), (tls, "has no authentication"), (tokens, "has no TLS"),
-      (tls + tokens, nil), (mutual, nil),
+      (
+        "",
+        "has neither TLS nor authentication: set tls.certificate and tls.key, and auth.read_tokens_file or tls.client_ca"
+      ),
+      (tls, "has no authentication: set auth.read_tokens_file or tls.client_ca"),
+      (tokens, "has no TLS: set tls.certificate and tls.key"), (tls + tokens, nil), (mutual, nil),
     ])
   func remote(security: String, weakness: String?) {
     for port in ["http", "grpc", "resp"] {
       let message =
-        "\(port).listen: '0.0.0.0:80' can be reached by other machines, and \(weakness ?? ""): set tls.certificate and "
-        + "tls.key, and auth.read_tokens_file or tls.client_ca; or listen on 127.0.0.1; or set \(port).allow_remote to true"
+        "\(port).listen: '0.0.0.0:80' can be reached by other machines, and \(weakness ?? ""); or listen on 127.0.0.1; or "
+        + "set \(port).allow_remote to true"
       let found = refusal("\(security)\(port): { listen: \"0.0.0.0:80\" }\n")
       #expect(found?.split(separator: ": ", maxSplits: 1).last.map(String.init) == (weakness == nil ? nil : message))
       #expect(refusal("\(security)\(port): { listen: \"0.0.0.0:80\", allow_remote: true }\n") == nil)
     }
   }
 
+  @Test(
+    "two ports of one number are refused where both cannot be had",
+    arguments: [
+      ("127.0.0.1:80", "127.0.0.1:80", true), ("127.0.0.1:80", "0.0.0.0:80", true), ("[::]:80", "127.0.0.1:80", true),
+      ("127.0.0.1:80", "127.0.0.2:80", false), ("127.0.0.1:80", "127.0.0.1:81", false),
+      ("127.0.0.1:0", "127.0.0.1:0", false),
+    ])
+  func shared(http: String, resp: String, isRefused: Bool) {
+    let found = refusal(
+      "http: { listen: \"\(http)\", allow_remote: true }\nresp: { listen: \"\(resp)\", allow_remote: true }")
+    #expect(found == (isRefused ? "c.yaml:3: resp.listen: port 80 is http.listen's already: take another" : nil))
+  }
+
   @Test("a port that is exempt from TLS, or from certificates, is judged by what is left")
   func exempt() throws {
     #expect(refusal(Self.mutual + "http: { listen: \"0.0.0.0:80\", tls: none }")?.contains("has neither") == true)
+    #expect(
+      refusal(Self.mutual + Self.tokens + "http: { listen: \"0.0.0.0:80\", tls: none }")?.contains(
+        "has no TLS: set http.tls to auto; or") == true)
     #expect(
       refusal(Self.mutual + "http: { listen: \"0.0.0.0:80\", tls: server }")?.contains("no authentication") == true)
     #expect(refusal(Self.mutual + Self.tokens + "http: { listen: \"0.0.0.0:80\", tls: server }") == nil)

@@ -37,7 +37,7 @@ struct CommandLineTests {
       (["ingets"], "ingest"), (["dump", "--satte", "x"], "--state"), (["lookup", "--state", "s"], "USER"),
       (["lookup", "u1"], "--state"), (["lookup", "u1", "--state", "a", "--endpoint", "b"], "--endpoint"),
       (["produce", "--brokers", "a", "--topic", "t", "--format", "xml", "f.jsonl"], "xml"),
-      (["synth", "--events", "many"], "many"), (["serve"], "--state"), (["ingest", "--config"], "--config"),
+      (["synth", "--events", "many"], "many"), (["ingest", "--config"], "--config"),
     ])
   func refusals(arguments: [String], named: String) throws {
     let outcome = try Interestd.start(arguments).wait()
@@ -66,7 +66,7 @@ struct CommandLineTests {
       (["ingest", "--config", sample.configuration, "--state", state, sample.behaviors], "cluster_map"),
       (["ingest", "--config", sample.configuration, "--cluster-map", sample.clusterMap, sample.behaviors], "state"),
       (["dump", "--state", missing], missing), (["lookup", "u1", "--state", missing], missing),
-      (["serve", "--state", missing], missing),
+      (["serve", "--state", missing], missing), (["serve"], "--state"),
       (["lookup", "u1", "--endpoint", "http://127.0.0.1:1"], "127.0.0.1"),
       (["lookup", "u1", "--endpoint", "nonsense"], "nonsense"),
       (["run"] + common + ["--topic", "t"], "kafka.brokers"),
@@ -116,6 +116,10 @@ struct CommandLineTests {
     for word in ["behaviors", "users", "group interests", "bad records", "events/s", "state"] {
       #expect(summary.text.contains(word), "\(word) in \(summary)")
     }
+    let absent = try Interestd.run(
+      "ingest", "--config", sample.configuration, "--cluster-map", folder.file("none"), "--state", state,
+      sample.behaviors, expecting: 1)
+    #expect(absent.error.hasSuffix("cannot read the cluster map \(folder.file("none")): no such file or directory\n"))
     let view = try Interestd.run("lookup", "1062", "--state", state, "--groups", "3")
     #expect(view.text.contains("user 1062"))
     #expect(view.text.contains("2017-09-29"), "times are dates: \(view)")
@@ -178,6 +182,22 @@ struct ConfigCheckTests {
     #expect(outcome.code == 1)
     #expect(outcome.error.contains("INTERESTD_BUFFER__EVENT"))
     #expect(outcome.error.contains("INTERESTD_BUFFER__EVENTS"))
+  }
+
+  @Test(
+    "refuses files of certificates and tokens that are not there or of no use, all that are not there with their keys")
+  func credentials() throws {
+    let missing = try check(
+      Self.behaviors + "tls: {certificate: /none/crt, key: /none/key}\nauth: {read_tokens_file: /none/tokens}\n")
+    #expect(missing.code == 1)
+    for (key, path) in [
+      ("tls.certificate", "/none/crt"), ("tls.key", "/none/key"), ("auth.read_tokens_file", "/none/tokens"),
+    ] {
+      #expect(missing.error.contains("\(key): cannot read \(path): no such file or directory"), "\(missing)")
+    }
+    try "short".write(toFile: folder.file("tokens"), atomically: true, encoding: .utf8)
+    let useless = try check(Self.behaviors + "auth: {read_tokens_file: \(folder.file("tokens"))}\n")
+    #expect(useless.code == 1 && useless.error.contains("tokens:1: a token has 16 to 512 characters"), "\(useless)")
   }
 
   @Test("hides secrets wherever it prints them")

@@ -57,6 +57,7 @@ struct LookupPathTests {
     let lines = try post("/v1/sequences:batchGet", body, fields: "Accept: application/x-ndjson\r\n")
     #expect(lines.headers["content-type"] == "application/x-ndjson")
     #expect(lines.body.hasPrefix(one + nobody + #"{"error":{"code":"bad_request","parameter":"user""#))
+    #expect(lines.body.hasSuffix(#"},"index":2,"user_id":""}"# + "\n"))
     try server.stop()
   }
 
@@ -64,7 +65,6 @@ struct LookupPathTests {
   func refusals() throws {
     for (reply, parameter) in [
       (try server.get("/v1/users/1/sequence?fields=counts,nothing"), "fields"),
-      (try server.get("/v1/users/1/sequence?generation=2"), "generation"),
       (try server.get("/v1/users/1/groups"), "shops"),
       (try post("/v1/sequences:batchGet", #"{"users":"1"}"#), "users"),
       (try post("/v1/sequences:batchGet", #"{"users":[1.5]}"#), "users"),
@@ -73,7 +73,15 @@ struct LookupPathTests {
       #expect(reply.status == 400)
       #expect((try object(reply)["error"] as? [String: String])?["parameter"] == parameter, "\(reply.body)")
     }
-    #expect(try server.get("/v1/sequences:batchGet").status == 405)
+    for (reply, status, code) in [
+      (try server.get("/v1/users/1/sequence?generation=2"), 404, "no_generation"),
+      (try server.get("/nothing"), 404, "not_found"),
+      (try server.get("/v1/sequences:batchGet"), 405, "method_not_allowed"),
+      (try post("/v1/sequences:batchGet", String(repeating: " ", count: 256 << 10 + 1)), 413, "content_too_large"),
+    ] {
+      #expect(reply.status == status)
+      #expect((try object(reply)["error"] as? [String: String])?["code"] == code, "\(reply.body)")
+    }
     let first = try server.get("/v1/users/1062/sequence")
     #expect(try server.get("/v1/users/1062/sequence").body == first.body)
     #expect(try server.sum("interestd_answer_cache_hits_total") == 1)

@@ -67,7 +67,9 @@ struct OutageTests {
     ])
     try daemon.reach("told") { daemon.command.error.contains("waiting for the brokers") }
     #expect(try daemon.get("/healthz").status == 200)
-    #expect(try daemon.get("/readyz").status == 503)
+    let ready = try daemon.get("/readyz")
+    #expect(ready.status == 503 && ready.body.contains("not ready: waiting for the brokers 127.0.0.1:\(port)"))
+    #expect(try daemon.get("/metrics").body.contains("interestd_problem{problem=\"start\"} 1\n"))
     #expect(try daemon.get("/v1/users/u1/sequence").status == 503)
     try daemon.stop(within: 10)
   }

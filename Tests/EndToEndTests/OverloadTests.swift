@@ -63,6 +63,20 @@ struct OverloadTests {
     try server.stop()
   }
 
+  @Test("asks for as many open files as it may have, as every command does that reads a state")
+  func raisesLimit() throws {
+    let state = folder.file("state")
+    let data = try DataSet.synthetic(in: folder, events: 40_000).data
+    try data.ingest(into: state, environment: ["INTERESTD_BUFFER__EVENTS": "1024"])
+    let files = try FileManager.default.contentsOfDirectory(atPath: "\(state)/db")
+    try #require(files.count { $0.hasSuffix(".sst") } > 1, "\(files)")
+    let command = try Command(
+      "bash", ["-c", #"ulimit -Sn 8 && exec "$0" "$@""#, Package.executable, "dump", "--state", state])
+    let outcome = try command.wait()
+    #expect(outcome.code == 0, "\(outcome.error)")
+    #expect(outcome.output == (try dump(state)))
+  }
+
   @Test("is warned of where it cannot have as many open files as connections, and runs all the same")
   func openFiles() throws {
     let state = folder.file("state")

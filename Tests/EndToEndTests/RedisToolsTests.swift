@@ -66,10 +66,14 @@ struct RedisToolsTests {
       let raw = try Command(RedisTools.cli, ["-p", port, version, "get", "1062"]).wait().output
       #expect(raw.count == length + 1)
       #expect(try cli(version, "exists", "1062", "nobody", "1879", "1062") == "3")
+      #expect(try cli(version, "type", "1062") == "string")
+      #expect(try cli(version, "type", "nobody") == "none")
+      #expect(try cli(version, "ttl", "1062") == "-1")
+      #expect(try cli(version, "pttl", "nobody") == "-2")
       #expect(try cli(version, "--no-raw", "mget", "nobody", "nobody") == "1) (nil)\n2) (nil)")
       #expect(try cli(version, "hello").contains("interestd"))
       #expect(try cli(version, "info", "server").contains("redis_mode:standalone"))
-      #expect(try cli(version, "command", "count") == "24")
+      #expect(try cli(version, "command", "count") == "28")
       #expect(try cli(version, "command", "docs", "mget").contains("at most 1000 users"))
       #expect(try cli(version, "client", "list").contains("resp=\(version.dropFirst())"))
     }
@@ -79,16 +83,49 @@ struct RedisToolsTests {
 
   @Test("redis-cli is told what is not to be had here")
   func refusals() throws {
-    #expect(try cli("set", "1062", "x").hasPrefix("READONLY nothing is written here"))
+    #expect(
+      try cli("set", "1062", "x")
+        == "READONLY nothing is written here: behaviors come from files, by 'interestd ingest'")
+    #expect(try cli("del", "1062").contains("an event of type $erase, by 'interestd ingest', has a user forgotten"))
     #expect(try cli("cluster", "nodes").contains("cluster support disabled"))
     #expect(try cli("nonsense", "a").hasPrefix("ERR unknown command 'nonsense'"))
     #expect(try cli("interest.sequence", "1062", "groups", "x").hasPrefix("ERR groups: 'x' is not"))
     #expect(try cli("interest.sequence", "1062", "groups").hasPrefix("ERR GROUPS has no value"))
     #expect(try cli("interest.sequence", "1062", "groups", "1", "GROUPS", "2").hasPrefix("ERR GROUPS is there twice"))
-    #expect(try cli("interest.sequence", "1062", "colour", "red").hasPrefix("ERR 'colour' is not one of GROUPS"))
+    #expect(try cli("interest.sequence", "1062", "colour", "red").hasPrefix("ERR 'colour' is out of place"))
     #expect(try cli("interest.sequence", "1062", "generation", "7").contains("generation 1 only"))
     #expect(try cli("get", String(repeating: "x", count: 256)).hasPrefix("ERR user: a user id has 1 to 255 bytes"))
+    let long = String(repeating: "x", count: 256)
+    let wrong = "user 2 of 3, '\(long.prefix(64))': a user id has 1 to 255 bytes"
+    #expect(try cli("mget", "1062", long, "1879") == "ERR \(wrong)")
+    // More than a loop looks up at once.
+    let many = [String](repeating: "1062", count: 40)
+    #expect(try cli(["mget"] + many + [long]).hasPrefix("ERR user 41 of 41, 'xxx"))
+    #expect(try cli(["exists"] + many + [long]).hasPrefix("ERR user 41 of 41, 'xxx"))
     #expect(try cli(["mget"] + [String](repeating: "1062", count: 1001)).hasPrefix("ERR 1001 users are asked for"))
+    try server.stop()
+  }
+
+  @Test("groups of shops are answered by the parameters of a sequence, as over HTTP, and the shops are behind SHOPS")
+  func groupsOfShops() throws {
+    func cli(_ line: String) throws -> String { try self.cli(line.split(separator: " ").map(String.init)) }
+    let body = try server.get("/v1/users/1062/groups?shops=879152,984677,1&behaviors=2&fields=counts,behavior_shop")
+      .body
+    #expect(body.contains("\"behaviors\":[{"))
+    let options = "behaviors 2 FIELDS counts,behavior_shop format json"
+    #expect(try cli("interest.groups 1062 \(options) SHOPS 879152 984677 1") == body)
+    #expect(try cli("interest.groups 1062 as_of 2018-01-01T00:00:00Z shops 1").hasPrefix("ERR") == false)
+    let one = try cli("interest.groups 1062 groups 1 format json shops 879152 984677")
+    #expect(one.components(separatedBy: "\"group\":").count == 2, "\(one)")
+    #expect(try cli("interest.groups nobody format json shops 879152").contains("\"groups\":[]"))
+    let syntax = "FORMAT protobuf|json] SHOPS shop [shop ...]\n"
+    for wrong in ["1062 879152", "1062 879152 984677", "1062 879152 groups 1", "1062 groups 1"] {
+      let answer = try cli("interest.groups \(wrong)")
+      #expect(answer.hasPrefix("ERR ") && answer.contains(syntax), "\(wrong): \(answer)")
+    }
+    #expect(try cli("interest.groups 1062 shops").hasPrefix("ERR shops: 0 shops are asked for"))
+    #expect(try cli("interest.groups 1062 groups 1 shops").hasPrefix("ERR shops: 0 shops are asked for"))
+    #expect(try cli("interest.groups 1062 colour red shops 1").hasPrefix("ERR 'colour' is out of place"))
     try server.stop()
   }
 
@@ -137,6 +174,13 @@ struct RedisToolsTests {
     #expect(try server.sum("interestd_resp_sent_bytes_total") > 10_000 * 1000)
     #expect(try server.sum("interestd_resp_connections_accepted_total") >= 51)
     #expect(try cli("info", "stats").contains("total_commands_processed:\(before + commands + 1)"))
+    let known = try server.sum("interestd_lookups_total{user=\"known\"}")
+    #expect(known >= 10_000)
+    _ = try cli(["mget"] + [String](repeating: "nobody", count: 40) + ["1062"])
+    _ = try cli("exists", "nobody")
+    let stats = try cli("info", "stats")
+    #expect(stats.contains("keyspace_hits:\(known + 1)\r\n") && stats.contains("keyspace_misses:41\r\n"), "\(stats)")
+    #expect(try cli("info", "memory").hasPrefix("# Memory\r\nused_memory:"))
     try server.stop()
   }
 

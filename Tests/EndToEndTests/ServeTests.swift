@@ -42,7 +42,8 @@ struct ServeTests {
       [], ["--groups", "3"], ["--groups", "0"], ["--behaviors", "0"], ["--behaviors", "2", "--groups", "5"],
       ["--order", "frequency", "--groups", "4"], ["--order", "recency", "--groups", "4"],
       ["--as-of", "1510000000000", "--groups", "2"], ["--as-of", "2018-01-01T00:00:00Z", "--groups", "2"],
-      ["--as-of", "2018-01-01T02:00:00+02:00", "--groups", "2"],
+      ["--as-of", "2018-01-01T02:00:00+02:00", "--groups", "2"], ["--as-of", "2018-01-01", "--groups", "2"],
+      ["--generation", "1"], ["--fields", "counts,windows,behavior_shop", "--groups", "3"],
     ]
     let remote = try queries.map {
       try Interestd.start(["lookup", "1879", "--endpoint", server.url, "--json"] + $0).wait()
@@ -99,8 +100,9 @@ struct ServeTests {
     arguments: [
       ("groups=-1", "groups"), ("groups=many", "groups"), ("groups=", "groups"), ("groups=100001", "groups"),
       ("groups=1&groups=2", "groups"), ("behaviors=-1", "behaviors"), ("behaviors=1.5", "behaviors"),
-      ("order=newest", "order"), ("as_of=yesterday", "as_of"), ("as_of=1", "as_of"), ("as_of=0", "as_of"),
-      ("generation=2", "generation"), ("generation=x", "generation"), ("gruops=1", "gruops"),
+      ("order=newest", "order"), ("as_of=yesterday", "as_of"), ("as_of=2018-02-30", "as_of"),
+      ("as_of=2018-01-1x", "as_of"), ("as_of=1", "as_of"), ("as_of=0", "as_of"),
+      ("generation=x", "generation"), ("gruops=1", "gruops"),
     ])
   func badParameters(query: String, name: String) throws {
     let reply = try server.get("/v1/users/1062/sequence?\(query)")
@@ -143,6 +145,8 @@ struct ServeTests {
       try server.metrics("interestd_http_responses_total").contains { $0.labels.contains("2xx") && $0.value >= 4 })
     #expect(try server.sum("interestd_state_bytes") > 10_000)
     #expect(try server.sum("interestd_level_files") > 0)
+    #expect(try server.sum("interestd_block_cache_pinned_bytes") > 0)
+    #expect(try server.sum("interestd_block_cache_used_bytes") > 0)
     #expect(try server.sum("process_resident_memory_bytes") > 1_000_000)
     // Each metric is described once and typed, as Prometheus wants it.
     let helps = reply.body.split(separator: "\n").filter { $0.hasPrefix("# HELP") }

@@ -146,6 +146,58 @@ struct AbuseTests {
     #expect(deaf.call("Say", "x").message == "too many replies wait for slow clients")
   }
 
+  @Test("calls whose requests are not complete take no place from those that are")
+  func unfinished() {
+    var limits = GRPCLimits()
+    limits.calls = 10
+    limits.begunCalls = 60
+    let flood = GRPCDriver(limits: limits)
+    for _ in 0..<50 { _ = flood.client.begin("/test.Echo/Open", body: [], ends: false) }
+    flood.exchange()
+    let other = GRPCDriver(beside: flood)
+    #expect(other.call("Say", "x").text == "x")
+    // These have a bound as well.
+    for _ in 0..<10 { _ = flood.client.begin("/test.Echo/Open", body: [], ends: false) }
+    flood.exchange()
+    #expect(flood.counters.callsUnderWay == 60)
+    #expect(other.call("Say", "x").message == "too many calls are under way")
+  }
+
+  @Test("late answers that nobody takes are refused before they take the room of others")
+  func lateAnswers() {
+    var limits = GRPCLimits()
+    limits.loopReplies_bytes = 40_000
+    let deaf = GRPCDriver(limits: limits, client: HTTP2Client(window: 0))
+    for _ in 0..<8 { _ = deaf.client.call("/test.Echo/Later") }
+    deaf.exchange()
+    for deferral in deaf.service.deferrals {
+      deferral.answer { call in call.write { $0.append(String(repeating: "x", count: 9_000)) } }
+    }
+    #expect(GRPCDriver(beside: deaf).call("Say", "x").text == "x")
+    deaf.exchange()
+    let answers = deaf.client.answers.values
+    #expect(answers.filter { $0.message == "too many replies wait for slow clients" }.count == 5)
+  }
+
+  @Test("where replies have no room, a client that takes none of its own gives way")
+  func stalled() {
+    var limits = GRPCLimits()
+    limits.loopReplies_bytes = 1000
+    let deaf = GRPCDriver(limits: limits, client: HTTP2Client(window: 0))
+    _ = deaf.client.call("/test.Echo/Big", "5000")
+    deaf.exchange()
+    let other = GRPCDriver(beside: deaf)
+    #expect(other.call("Say", "x").message == "too many replies wait for slow clients")
+    #expect(deaf.counters.misbehaved == 0)
+
+    limits.stall_ms = 0
+    let stalled = GRPCDriver(limits: limits, client: HTTP2Client(window: 0))
+    _ = stalled.client.call("/test.Echo/Big", "5000")
+    stalled.exchange()
+    #expect(GRPCDriver(beside: stalled).call("Say", "x").text == "x")
+    #expect(stalled.counters.misbehaved == 1 && stalled.counters.callsUnderWay == 0)
+  }
+
   @Test("a conversation that takes no answers is ended")
   func conversation() {
     var limits = GRPCLimits()

@@ -16,6 +16,15 @@ final class GRPCDriver {
   private var turn = 0
   private(set) var brokeProtocol = false
 
+  /// One more connection to the same server.
+  init(beside other: GRPCDriver, client: HTTP2Client = HTTP2Client()) {
+    (service, counters, server) = (other.service, other.counters, other.server)
+    connection = server.makeConnection()
+    self.client = client
+    connection.opened()
+    exchange()
+  }
+
   init(limits: GRPCLimits = GRPCLimits(), client: HTTP2Client = HTTP2Client(), authorizer: Authorizer = .open) {
     var limits = limits
     // On a slow machine too a turn is long enough for all that a test asks.

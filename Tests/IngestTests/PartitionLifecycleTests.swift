@@ -71,4 +71,14 @@ struct PartitionLifecycleTests {
     for state in PartitionState.allCases where state.isRead { #expect(state.isServed) }
     #expect(PartitionState.allCases.filter(\.isServed) == [.restoring, .catchingUp, .live, .stopped, .revoking])
   }
+
+  @Test(
+    "a board tells all that lookups may be answered from, in whatever state, as what another instance must not have")
+  func board() {
+    let board = PartitionBoard()
+    let statuses = PartitionState.allCases.enumerated().map { PartitionStatus(partition: UInt16($0), state: $1) }
+    board.publish(statuses, hasJoined: true)
+    #expect(board.served == statuses.filter(\.isAnswered).map(\.partition))
+    #expect(board.served.count == 5)
+  }
 }

@@ -61,7 +61,9 @@ struct CredentialsTests {
     var ops = Credentials(authorizer, identity: PeerIdentity(names: ["ops"]))
     #expect(access(&ops, .admin, nil) == .allowed)
     var stranger = Credentials(authorizer, identity: PeerIdentity(names: ["OPS", "x.ranker.example"]))
-    #expect(access(&stranger, .read, nil) == .missing)
+    #expect(access(&stranger, .read, nil) == .unadmitted(["OPS", "x.ranker.example"]))
+    #expect(access(&stranger, .read, Self.other) == .unknown)
+    #expect(access(&stranger, .read, Self.reader) == .allowed)
   }
 
   @Test("where nothing is configured everybody may do everything")
@@ -194,6 +196,36 @@ struct CredentialsTests {
     let before = told.reloads
     watch.reload()
     #expect(eventually { told.reloads == before + 1 })
+  }
+
+  @Test("what several read from the same files is told and counted once")
+  func sharedFiles() throws {
+    let certificates = try Certificates()
+    let pair = try certificates.issue("server")
+    let ports = try (0..<3).map { _ in try ServerTLS(certificate: pair.certificate, key: pair.key) }
+    let told = Told()
+    let watch = FileWatch(ports, interval_ms: 10) { told.add($0) }
+    watch.reload()
+    #expect(eventually { told.reloads == 1 })
+    try "rubbish\n".write(toFile: pair.certificate, atomically: true, encoding: .utf8)
+    #expect(eventually { told.failures == 1 })
+    watch.stop()
+    #expect(watch.counters.reloaded == 1 && watch.counters.failed == 1 && told.failures == 1 && told.reloads == 1)
+  }
+
+  @Test("a certificate whose key is too weak is told so, and not what its form should be")
+  func weak() throws {
+    let (certificate, key) = (folder.file("weak.crt"), folder.file("weak.key"))
+    let outcome = try Command(
+      "openssl",
+      ["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak", "-keyout", key, "-out", certificate]
+    ).wait()
+    try #require(outcome.code == 0, "\(outcome)")
+    let error = #expect(throws: NetworkError.self) { try ServerTLS(certificate: certificate, key: key) }
+    #expect(
+      error?.description
+        == "reading the certificate \(certificate): ee key too small; make one with a key of P-256 or 2048 bits of RSA, "
+        + "and SHA-256")
   }
 
   @Test("a server's certificate is replaced while it serves, and a broken one is not taken")

@@ -75,7 +75,9 @@ struct ForwardingTests {
     "\(method) \(path) HTTP/1.1\r\nHost: a\r\n\r\n"
   }
 
-  func failure(_ text: String) -> String { reply("{\"error\":{\"message\":\"\(text)\"}}\n", "502 Bad Gateway") }
+  func failure(_ text: String) -> String {
+    reply("{\"error\":{\"code\":\"bad_gateway\",\"message\":\"\(text)\"}}\n", "502 Bad Gateway")
+  }
 
   /// What a client gets for one request, as far as `expected` is long.
   func ask(_ server: NetworkServer, _ path: String, as expected: String) throws -> String {

@@ -63,7 +63,7 @@ struct HTTPConnectionTests {
       ("/?" + String(repeating: "a&", count: 33), "the query has more than 32 parameters"),
     ])
   func badTarget(target: String, message: String) {
-    let body = "{\"error\":{\"message\":\"\(message)\"}}\n"
+    let body = failure("400 Bad Request", message)
     let replies = HTTPDriver.replies(
       to: "GET \(target) HTTP/1.1\r\nHost: a\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n")
     #expect(
@@ -72,10 +72,10 @@ struct HTTPConnectionTests {
         + body + ok("get /next []"))
   }
 
-  @Test("errors have their headers")
+  @Test("errors have their headers and a code")
   func errors() {
     let message = "this path only has GET, HEAD"
-    let body = "{\"error\":{\"message\":\"\(message)\"}}\n"
+    let body = failure("405 Method Not Allowed", message)
     #expect(
       HTTPDriver.replies(to: "POST /only-get HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
         == "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n"

@@ -176,7 +176,7 @@ enum HTTPCorpus {
     refused(
       "a long body", "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 33\r\nExpect: 100-continue\r\n\r\n",
       "413 Content Too Large",
-      "the body is too long"),
+      "the body is longer than 32 bytes"),
     refused(
       "an unthinkable length", "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
       "400 Bad Request",
@@ -184,7 +184,7 @@ enum HTTPCorpus {
     refused(
       "chunks of a long body",
       "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n11\r\n0123456789abcdef!\r\n0\r\n\r\n",
-      "413 Content Too Large", "the body is too long"),
+      "413 Content Too Large", "the body is longer than 32 bytes"),
     refused(
       "a long chunk extension",
       "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a=" + String(repeating: "b", count: 300)

@@ -87,9 +87,16 @@ func ok(_ body: String, closing: Bool = false) -> String {
     + (closing ? "Connection: close\r\n" : "") + "\r\n" + body
 }
 
+/// An error's body.
+func failure(_ status: String, _ message: String) -> String {
+  let words = status.dropFirst(4).lowercased().split(separator: " ").joined(separator: "_")
+  let code = status.hasPrefix("503") ? "unavailable" : words
+  return "{\"error\":{\"code\":\"\(code)\",\"message\":\"\(message)\"}}\n"
+}
+
 /// An error's reply, after which the connection closes.
 func refusal(_ status: String, _ message: String) -> String {
-  let body = "{\"error\":{\"message\":\"\(message)\"}}\n"
+  let body = failure(status, message)
   return "HTTP/1.1 \(status)\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n"
     + "Connection: close\r\n\r\n\(body)<end>"
 }

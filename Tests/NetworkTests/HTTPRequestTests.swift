@@ -56,7 +56,8 @@ struct HTTPRequestTests {
         response.fail(error)
       }
     }
-    let refusal = "{\"error\":{\"parameter\":\"n\",\"message\":\"must be an integer in -5...1000\"}}\n"
+    let refusal =
+      "{\"error\":{\"code\":\"bad_request\",\"parameter\":\"n\",\"message\":\"must be an integer in -5...1000\"}}\n"
     #expect(body == (expected == "refused" ? refusal : expected))
   }
 
@@ -86,7 +87,7 @@ struct HTTPRequestTests {
         response.setHeader("Location", "/a\r\nSet-Cookie: b")
       })
     driver.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
-    let body = #"{"error":{"message":"say \"later\"\r\nX: y"}}"# + "\n"
+    let body = #"{"error":{"code":"unavailable","message":"say \"later\"\r\nX: y"}}"# + "\n"
     #expect(
       driver.replies == "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: "
         + "\(body.utf8.count)\r\nRetry-After: 3\r\nLocation: /a  Set-Cookie: b\r\n\r\n\(body)")

@@ -104,6 +104,7 @@ struct NetworkServerTests {
       $0.waiting_bytes = 1 << 20
       // The last client reads once all others have: no other limit than that of bytes ends it meanwhile.
       $0.write_ms = 600_000
+      $0.stall_ms = 600_000
     }
     let deaf = try (0..<8).map { _ in try server.client(receiveBuffer_bytes: 4096) }
     // For each more than two sockets' buffers hold, of which up to 350 kB wait in the server.
@@ -121,6 +122,53 @@ struct NetworkServerTests {
     }
     #expect(left > 0)
     #expect(server.counters.values.shed == 8 - left)
+  }
+
+  @Test("a long reply for which there is no room is refused, and none is cut short")
+  func longReplies() throws {
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") {
+      HTTPServer(handler: EchoHandler())
+    }
+    var limits = NetworkLimits()
+    limits.waiting_bytes = 20_000_000
+    limits.write_ms = 600_000
+    limits.stall_ms = 600_000
+    let server = try NetworkServer(limits: limits, listeners: [listener])
+    let request = "GET /big/15000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    let clients = try (0..<6).map { _ in try server.client(receiveBuffer_bytes: 4096) }
+    for client in clients { try client.send(request) }
+    var (whole, refused) = (0, 0)
+    for client in clients {
+      let text = try client.readToEnd()
+      if text.hasPrefix("HTTP/1.1 200 ") && text.utf8.count > 15_000_000 { whole += 1 }
+      if text.hasPrefix("HTTP/1.1 503 ") && text.contains("Retry-After: 1\r\n") { refused += 1 }
+    }
+    #expect(whole > 0 && refused > 0 && whole + refused == 6, "\(whole) \(refused)")
+    #expect(server.counters.values.shed == 0)
+    let last = try server.client()
+    try last.send(request)
+    #expect(try last.readToEnd().utf8.count > 15_000_000)
+  }
+
+  @Test("where a long reply finds no room, those who have stopped reading give theirs up")
+  func stalled() throws {
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") {
+      HTTPServer(handler: EchoHandler())
+    }
+    var limits = NetworkLimits()
+    limits.waiting_bytes = 20_000_000
+    limits.stall_ms = 0
+    let server = try NetworkServer(limits: limits, listeners: [listener])
+    let request = "GET /big/15000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    let deaf = try (0..<2).map { _ in try server.client(receiveBuffer_bytes: 4096) }
+    try deaf[0].send(request)
+    #expect(try deaf[0].read(1) == Array("H".utf8))
+    try deaf[1].send(request)
+    #expect(try deaf[1].readToEnd().hasPrefix("HTTP/1.1 503 "))
+    #expect(server.wait { $0.shed == 1 })
+    let last = try server.client()
+    try last.send(request)
+    #expect(try last.readToEnd().utf8.count > 15_000_000)
   }
 
   @Test("a reply that comes late goes behind what waits for room")

@@ -133,7 +133,7 @@ def groups(client):
     fails(
         lambda: client.stub.GetGroups(service.GetGroupsRequest(user_id="a")),
         grpc.StatusCode.INVALID_ARGUMENT,
-        "shops",
+        "shop_ids: ",
     )
 
 
@@ -147,10 +147,11 @@ def describe(client):
 def errors(client):
     bad = grpc.StatusCode.INVALID_ARGUMENT
     fails(lambda: client.sequence(""), bad, "user")
-    fails(lambda: client.sequence("x" * 256), bad, "user", "255")
+    fails(lambda: client.sequence("x" * 256), bad, "user_id: ", "255")
     fails(lambda: client.sequence("a", order=9), bad, "order: there is no order 9")
     fails(lambda: client.sequence("a", groups=100001), bad, "groups: 100001")
     fails(lambda: client.sequence("a", fields=[0]), bad, "fields")
+    fails(lambda: client.sequence(client.users[0], as_of_ms=86_400_000), bad, "as_of_ms: ", "newest event is of 20")
     fails(lambda: client.sequence("a", generation=7), grpc.StatusCode.NOT_FOUND, "generation")
     path = "/interest.v1.InterestService/"
     fails(lambda: client.channel.unary_unary(path + "GetSequence")(b"\x0a\xff"), bad, "no Protobuf message")

@@ -89,12 +89,22 @@ def compare(reference, asked, options):
                 "http groups": lambda it: it.http.groups(user, shops),
                 "http groups in protobuf": lambda it: it.http.groups(user, shops, PROTOBUF),
                 "grpc groups": lambda it: it.grpc.groups(user, shops),
-                "resp groups": lambda it: it.resp.ask("INTEREST.GROUPS", user, *shops),
+                "resp groups": lambda it: it.resp.ask("INTEREST.GROUPS", user, "SHOPS", *shops),
+                "resp groups with options": lambda it: it.resp.ask(
+                    "INTEREST.GROUPS", user, "BEHAVIORS", 1, "FORMAT", "json", "SHOPS", *shops
+                ),
                 "resp options": lambda it: it.resp.ask("INTEREST.SEQUENCE", user, "GROUPS", 5, "FORMAT", "json"),
                 "resp strlen": lambda it: it.resp.ask("STRLEN", user),
+                "resp type": lambda it: it.resp.ask("TYPE", user),
+                "resp ttl": lambda it: it.resp.ask("TTL", user),
             }.items():
                 same(f"{name} {user}", ask, reference, instance)
         require(patiently(lambda: instance.resp.sequence("nobody"), "nobody") is None, "somebody answers for nobody")
+        for command, word in {("SET", "u", "x"): "come from Kafka", ("DEL", "u"): "'interestd erase USER'"}.items():
+            try:
+                raise Failure(f"{command}: answered with {instance.resp.ask(*command)}")
+            except Refused as refusal:
+                require(word in str(refusal), f"{command}: {refusal}")
         compare_many(reference, users, instance)
 
 
@@ -207,7 +217,7 @@ def refuse(reference, instance, user, other):
     refused(lambda: instance.http.sequence(user), Retryable, "has not answered within 2000 ms", 4)
     refused(lambda: instance.http.groups(user, ["1"]), Retryable, "has not answered within 2000 ms", 4)
     refused(lambda: instance.resp.sequence(user), Retryable, "has not answered within 2000 ms", 4)
-    refused(lambda: instance.resp.ask("MGET", other, user), Retryable, "has not answered within 2000 ms", 4)
+    refused(lambda: instance.resp.ask("MGET", other, user), Retryable, f"user 2 of 2, '{user}': the owner of ", 4)
     for timeout in (1, 10):
         began = time.monotonic()
         try:

@@ -46,7 +46,12 @@ struct ConnectionCommandTests {
     #expect(reply("HELLO", "3", "AUTH", "default", "secret", password: "secret").hasPrefix("%7\r\n"))
     #expect(reply("GET", "a", password: "secret", first: "AUTH secret\nRESET\n") == "+OK\r\n+RESET\r\n" + refusal)
     #expect(reply("QUIT", password: "secret") == "+OK\r\n<end>")
-    #expect(reply("AUTH", "x").hasPrefix("-ERR AUTH <password> called without any password configured"))
+    for words in [["AUTH", "x"], ["AUTH", "default", "x"]] {
+      #expect(
+        RESPDriver.replies(to: "*\(words.count)\r\n" + words.map(bulk).joined()) == "+OK\r\n",
+        "no password is asked for")
+    }
+    #expect(reply("HELLO", "3", "AUTH", "default", "x").hasPrefix("%7\r\n"))
     #expect(reply("CLIENT", "LIST", password: "secret", first: "AUTH secret\n").contains("-NOPERM "))
   }
 
@@ -55,7 +60,7 @@ struct ConnectionCommandTests {
     let key = String(repeating: "k", count: 16 * 1024 + 1)
     #expect(
       reply("AUTH", key, password: "secret") == "-ERR Protocol error: unauthenticated bulk length\r\n<end>")
-    #expect(reply("AUTH", key).hasPrefix("-ERR AUTH"))
+    #expect(reply("AUTH", key) == "+OK\r\n")
     let many = (0..<11).map { "\($0)" }
     let handler = KeyHandler()
     handler.password = []
@@ -83,7 +88,7 @@ struct ConnectionCommandTests {
 
   @Test("COMMAND tells all commands that are answered, in each form")
   func commands() throws {
-    let count = 4 + 17
+    let count = 4 + 18
     #expect(reply("COMMAND", "COUNT") == ":\(count)\r\n")
     #expect(
       reply("COMMAND").hasPrefix(
@@ -99,7 +104,11 @@ struct ConnectionCommandTests {
 
   @Test("writes are refused as by a replica, and what is unknown by name")
   func refusals() {
-    #expect(reply("SET", "a", "b") == "-READONLY nothing is written here: behaviors come from Kafka\r\n")
+    #expect(reply("SET", "a", "b") == "-READONLY nothing is written here\r\n")
+    #expect(reply("del", "a") == "-READONLY nothing is removed here\r\n")
+    #expect(reply("ROLE") == "*3\r\n" + bulk("master") + ":0\r\n*0\r\n")
+    #expect(reply("ACL", "WHOAMI").hasPrefix("-ERR 'ACL' is not answered here: the password of AUTH is a token"))
+    #expect(reply("GETRANGE", "a", "0", "1").hasPrefix("-ERR 'GETRANGE' is not answered here: a value is read whole"))
     #expect(reply("hset", "a", "b", "c").hasPrefix("-READONLY "))
     #expect(reply("CLUSTER", "SLOTS").contains("cluster support disabled"))
     #expect(reply("EVAL", "x", "0").hasPrefix("-ERR 'EVAL' is not answered here: "))
@@ -109,7 +118,7 @@ struct ConnectionCommandTests {
     #expect(reply("SELECT", "0") == "+OK\r\n")
     #expect(reply("SELECT", "1").hasPrefix("-ERR DB index is out of range"))
     #expect(reply("SELECT", "x").hasPrefix("-ERR value is not an integer"))
-    #expect(reply("CONFIG", "SET", "save", "x").hasPrefix("-ERR only CONFIG GET"))
+    #expect(reply("CONFIG", "SET", "save", "x").contains("'interestd config check' prints"))
   }
 
   @Test("CONFIG GET takes names and patterns")

@@ -111,6 +111,8 @@ final class KeyHandler: RESPHandler {
     }
   }
 
+  override func refusalOfWrites(removing: Bool) -> String { "nothing is \(removing ? "removed" : "written") here" }
+
   override var initialAccess: RESPAccess { password == nil ? .admin : .none }
 
   override func access(

@@ -11,8 +11,8 @@ import Testing
 @Suite("Long batches on several threads")
 struct BatchPoolTests {
   /// A hundred users with one to four groups each.
-  private func filled() throws -> ServingFixture {
-    let fixture = try ServingFixture()
+  private func filled(_ limits: WorkLimits = WorkLimits()) throws -> ServingFixture {
+    let fixture = try ServingFixture(work: limits)
     let buffer = try fixture.buffer()
     for user in 0..<100 {
       for group in 0...(user % 4) {
@@ -46,7 +46,7 @@ struct BatchPoolTests {
     let fixture = try filled()
     let users = (0..<1000).map { index in index % 97 == 0 ? "" : index % 10 == 3 ? "nobody" : "u\(index * 7 % 100)" }
     for threads in [1, 2, 3] {
-      let pool = BatchPool(threads: threads, users: 10_000)
+      let pool = BatchPool(threads: threads, users: 10_000, bytes: 64 << 20)
       for form in AnswerForm.allCases {
         let jobs = (0..<4).map { job(Array(users.dropFirst($0 * 13)), fixture.service, form) }
         let done = jobs.map { _ in Done() }
@@ -73,7 +73,7 @@ struct BatchPoolTests {
   @Test("as many users as may be waiting are let in, and no more; they leave room when they are done")
   func bound() throws {
     let fixture = try filled()
-    let pool = BatchPool(threads: 1, users: 1000)
+    let pool = BatchPool(threads: 1, users: 1000, bytes: 64 << 20)
     let long = (0..<1000).map { "u\($0 % 100)" }
     try run(job(long, fixture.service), pool)
     let error = #expect(throws: LookupError.self) { try pool.submit(job(long + ["a"], fixture.service)) {} }
@@ -87,7 +87,7 @@ struct BatchPoolTests {
   @Test("a batch that nobody waits for any more is not worked at, and done all the same")
   func cancellation() throws {
     let fixture = try filled()
-    let pool = BatchPool(threads: 2, users: 10_000)
+    let pool = BatchPool(threads: 2, users: 10_000, bytes: 64 << 20)
     let canceled = job((0..<1000).map { "u\($0 % 100)" }, fixture.service)
     canceled.cancel()
     try run(canceled, pool)
@@ -106,7 +106,7 @@ struct BatchPoolTests {
     for _ in 0..<1000 { list.append("big") }
     let whole = try fixture.fresh.answer("big", query, .json)
     try #require(whole.bytes.count * 1000 > LookupLimits.batch_bytes)
-    let pool = BatchPool(threads: 2, users: 1000)
+    let pool = BatchPool(threads: 2, users: 1000, bytes: 64 << 20)
     let large = BatchJob(list, query, .json, forwardedBy: nil, fixture.service)
     try run(large, pool)
     let batch = Batch(large)
@@ -123,6 +123,40 @@ struct BatchPoolTests {
     }
     #expect(good == LookupLimits.batch_bytes / whole.bytes.count && failed == 1000 - good)
     pool.stop()
+  }
+
+  @Test("a batch for whose answers there is no room is given up, and leaves its room to others")
+  func crowded() throws {
+    var limits = WorkLimits()
+    let users = (0..<1000).map { "u\($0 % 100)" }
+    // Of one batch's answers.
+    let measured = job(users, try filled().service)
+    try run(measured, measured.service.pool)
+    let size = measured.service.pool.held_bytes
+    #expect(size == Batch(measured).size && size > 0)
+
+    limits.batch_bytes = size
+    let fixture = try filled(limits)
+    let pool = fixture.service.pool
+    do {
+      let whole = job(users, fixture.service)
+      try run(whole, pool)
+      #expect(whole.refusal == nil && Batch(whole).size == size)
+      let late = job(users, fixture.service)
+      try run(late, pool)
+      #expect(late.refusal?.code == .busy && late.refusal?.retryAfter_s == 1)
+      #expect(pool.crowdedOut == 1 && pool.held_bytes == size)
+    }
+    #expect(eventually { pool.held_bytes == 0 && pool.users == 0 })
+    // Of many that grow side by side, some are answered.
+    let jobs = (0..<8).map { _ in job(users, fixture.service) }
+    let done = jobs.map { _ in Done() }
+    for (job, done) in zip(jobs, done) { try pool.submit(job) { done.set() } }
+    for (job, done) in zip(jobs, done) {
+      try #require(eventually { done.isSet })
+      if job.refusal == nil { #expect(Batch(job).size == size) }
+    }
+    #expect(jobs.contains { $0.refusal == nil })
   }
 
   @Test("as many requests as may be waiting are let in, and the next when one has gone")

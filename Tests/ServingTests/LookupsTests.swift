@@ -121,9 +121,53 @@ struct LookupsTests {
         #expect(lines.count == 3)
         #expect(lines[1] == (try fixture.fresh.answer("a").text))
         #expect(lines[2].hasPrefix(#"{"error":{"code":"bad_request","parameter":"user","message":"#))
+        #expect(lines[2].hasSuffix(#"},"index":2,"user_id":""}"#))
       } else {
         #expect(Array(output.bytes.suffix(3)) == [0x1a, 1, 0])
       }
+    }
+  }
+
+  @Test("lookups are counted by whether the user is known, also those of threads that are gone")
+  func counted() throws {
+    let fixture = try filled()
+    for user in ["a", "nobody", "a", "nobody", "a"] { _ = try fixture.cached.answer(user) }
+    #expect(throws: LookupError.self) { try fixture.cached.answer("") }
+    do {
+      let more = Lookups(fixture.service)
+      _ = try more.answer("a")
+      _ = try more.answer("nobody")
+      #expect(fixture.service.users.values == UserCounters.Values(known: 4, unknown: 3))
+    }
+    #expect(fixture.service.users.values == UserCounters.Values(known: 4, unknown: 3))
+  }
+
+  @Test("a day that is gone is refused with the one from which on windows are known")
+  func pastDay() throws {
+    let fixture = try ServingFixture()
+    let newest_ms: Int64 = 1_506_694_409_000
+    fixture.append(.at(newest_ms), of: "a", to: try fixture.buffer())
+    func answer(_ day: String) throws -> Answer {
+      try fixture.fresh.answer("a", QueryParameters.query(asOf: day), .json)
+    }
+    let error = #expect(throws: LookupError.self) { try answer("2017-09-28") }
+    #expect(error?.parameter == "as_of" && error?.message.contains("newest event is of 2017-09-29,") == true)
+    let named = try answer("2017-09-29")
+    #expect(try named == answer("2017-09-29T00:00:00Z"))
+    #expect(try named == answer("\(newest_ms)"))
+    for wrong in ["2017-9-29", "2017-09-31", "2017-09-29x", "29.09.2017", "2017-09"] {
+      #expect(throws: LookupError.self, "\(wrong)") { try answer(wrong) }
+    }
+  }
+
+  @Test("what is told of groups without a cluster map is nothing, not that there are none")
+  func described() throws {
+    for map in [nil, try Self.clusterMap()] {
+      let fixture = try ServingFixture(clusterMap: map)
+      var output = ByteBuffer()
+      try fixture.cached.describe(.json, into: &output)
+      let generations = try object(Array(output.bytes))["generations"] as? [[String: Any]]
+      #expect(generations?.first?["group_count"] as? Int == (map == nil ? nil : 3))
     }
   }
 

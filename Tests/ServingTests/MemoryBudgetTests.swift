@@ -75,24 +75,39 @@ struct MemoryBudgetTests {
     }
   }
 
+  /// Keeps so many answers of so many bytes each, and returns how many there are then.
+  private func keep(_ count: Int, _ length: Int, in cache: AnswerCache) throws -> Int {
+    let proof = try ServingFixture().proof()
+    let answer = [UInt8](repeating: 1, count: length)
+    for number in 0..<count {
+      answer.withUnsafeBytes { bytes in
+        withBytes("user-\(length)-\(number)") { cache.keep($0, key, proof, isKnown: true, bytes) }
+      }
+    }
+    return cache.figures.answers
+  }
+
   @Test("holds as many short answers after long ones as without them")
   func shortAfterLong() throws {
-    let proof = try ServingFixture().proof()
-    func keep(_ count: Int, _ length: Int, in cache: AnswerCache) -> Int {
-      let answer = [UInt8](repeating: 1, count: length)
-      for number in 0..<count {
-        answer.withUnsafeBytes { bytes in
-          withBytes("user-\(length)-\(number)") { cache.keep($0, key, proof, isKnown: true, bytes) }
-        }
-      }
-      return cache.figures.answers
-    }
     let bytes = 16 * mebibyte
-    let only = keep(60_000, 300, in: AnswerCache(bytes: bytes))
+    let only = try keep(60_000, 300, in: AnswerCache(bytes: bytes))
     let cache = AnswerCache(bytes: bytes)
-    #expect(keep(2_000, 12_000, in: cache) < 1_500)
-    let after = keep(60_000, 300, in: cache)
+    #expect(try keep(2_000, 12_000, in: cache) < 1_500)
+    let after = try keep(60_000, 300, in: cache)
     #expect(after > only * 9 / 10, "\(after) answers, and \(only) without long ones before")
+    #expect(cache.figures.bytes <= bytes)
+  }
+
+  @Test("holds as many answers where it became less as where it never was more", arguments: [2, 4, 8])
+  func becomesLess(mebibytes: Int) throws {
+    let bytes = mebibytes * mebibyte
+    let only = try keep(100_000, 20, in: AnswerCache(bytes: bytes))
+    let cache = AnswerCache(bytes: 16 * mebibyte)
+    #expect(try keep(100_000, 20, in: cache) > 70_000)
+    cache.limit(to: bytes)
+    #expect(cache.figures.bytes <= bytes)
+    let after = try keep(100_000, 20, in: cache)
+    #expect(after > only * 8 / 10, "\(after) answers, and \(only) in a cache that was never larger")
     #expect(cache.figures.bytes <= bytes)
   }
 
@@ -116,8 +131,9 @@ struct MemoryBudgetTests {
   func watch() throws {
     let cache = AnswerCache(bytes: 64 * mebibyte)
     let watch = MemoryWatch(cache, budget_bytes: 1)
-    while cache.figures.limit_bytes != 16 * mebibyte {}
+    let hasMadeRoom = eventually { cache.figures.limit_bytes == 16 * mebibyte }
     watch.stop()
+    #expect(hasMadeRoom)
     #expect(try #require(ProcessMemory.resident_bytes) > mebibyte)
   }
 }

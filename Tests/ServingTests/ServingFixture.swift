@@ -18,7 +18,9 @@ final class ServingFixture {
   private var flusher: Flusher
 
   /// - Parameter partitions: Users are spread over them by murmur2; nil: every user may be on each of three.
-  init(partitions: Int? = 4, cache_bytes: Int = 1 << 20, clusterMap: ClusterMap? = nil) throws {
+  init(
+    partitions: Int? = 4, cache_bytes: Int = 1 << 20, clusterMap: ClusterMap? = nil, work: WorkLimits = WorkLimits()
+  ) throws {
     var limits = StoreLimits()
     limits.buffer = FoldBufferLimits(events: 2048, bytes: 1 << 20, run: 16)
     limits.buffers = 3
@@ -31,7 +33,7 @@ final class ServingFixture {
     store = try InterestStore.open(
       writing: directory.file("state"), identity: identity, limits: limits, holder: "the test")
     flusher = Flusher(store.generation)
-    service = LookupService(version: "1.2.3", cache_bytes: cache_bytes)
+    service = LookupService(version: "1.2.3", cache_bytes: cache_bytes, limits: work)
     let backend = LookupService.Backend(store: store, clusterMap: clusterMap)
     service.publish(backend)
     cached = Lookups(service)

@@ -1,9 +1,10 @@
 import Foundation
 import InterestCodec
 import InterestModel
-import InterestStore
 import TestKit
 import Testing
+
+@testable import InterestStore
 
 @Suite("Erasing users")
 struct ErasureTests {
@@ -116,6 +117,21 @@ struct ErasureTests {
     for (user, events) in Dictionary(grouping: others, by: \.user) {
       #expect(try store.json(user) == fixture.expected(user, events.map(\.behavior)))
     }
+  }
+
+  @Test("an erasure that came once more during a compaction stays due, however quickly it came")
+  func again() throws {
+    let erasures = try fixture.open().generation.erasures
+    let user: [UInt8] = [0, 0, 117]
+    for _ in 0..<50 {
+      erasures.flushed([user], recorded: [])
+      let due = erasures.due(before: .max)
+      erasures.flushed([user], recorded: [])
+      erasures.finish(due)
+      #expect(erasures.count == 1)
+    }
+    erasures.finish(erasures.due(before: .max))
+    #expect(erasures.count == 0)
   }
 
   @Test("a compaction that is forbidden leaves the erasure due, and is done when it is allowed again")

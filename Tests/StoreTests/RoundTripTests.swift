@@ -36,6 +36,18 @@ struct RoundTripTests {
     }
   }
 
+  @Test("indices and filters stay in the block cache, and it is told where they leave the states little of it")
+  func pinned() throws {
+    let events = (0..<500).map { Event(user: "user \($0)", behavior: .at(Int64($0))) }
+    try fixture.fill(try fixture.open(), events)
+    let small = try fixture.open().blockCache
+    #expect(small.capacity_bytes == fixture.limits.blockCache_bytes)
+    #expect((500..<100_000).contains(small.pinned_bytes) && small.used_bytes >= small.pinned_bytes)
+    #expect(!small.isMostlyPinned)
+    fixture.limits.blockCache_bytes = small.pinned_bytes
+    #expect(try fixture.open().blockCache.isMostlyPinned)
+  }
+
   @Test("a buffer that was full, then had little and gave its memory back, takes as much as before and keeps all")
   func memoryGivenBack() throws {
     let store = try fixture.open()

@@ -55,7 +55,9 @@ def questions(padded: PaddedBatch) -> Tuple[NDArray[np.float64], NDArray[np.bool
         ],
         axis=2,
     )
-    return np.log1p(features), label, count > 0
+    is_question = count > 0
+    # A group without anything before has no times to count from.
+    return np.log1p(np.where(is_question[:, :, None], features, 0)), label, is_question
 
 
 def train(features: NDArray[np.float64], labels: NDArray[np.bool_], steps: int = 2000) -> NDArray[np.float64]:
@@ -77,7 +79,9 @@ def auc(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
 
 
 def main() -> None:
-    host, port = sys.argv[1].rsplit(":", 1)
+    host, _, port = sys.argv[-1].rpartition(":")
+    if len(sys.argv) != 2 or not host or not port.isdigit():
+        sys.exit("usage: score.py HOST:PORT, where interestd serves RESP: 127.0.0.1:6379")
     users = sample_users()
     with RESPClient(host, int(port)) as client:
         batch = client.sequences(users, Query(groups=100, fields=["behavior_time", "behavior_spend"]))

@@ -12,7 +12,7 @@ from typing import Any, List
 
 import numpy as np
 
-from interestd_client import DecodeError, decode_sequences
+from interestd_client import DecodeError, Query, decode_groups, decode_sequences
 from interestd_client import _decode as decode
 from interestd_client._query import FIELDS
 from interestd_client._wire import Scan, varint, varint_field
@@ -99,6 +99,7 @@ class DecodeTests(unittest.TestCase):
         # A column that is not read here would be lost silently.
         known = {*decode.GROUP_COLUMNS, *decode.BEHAVIOR_COLUMNS, "window_days", "group_window_events", "behavior_row_splits"}
         self.assertEqual(set(fields), known | {"user_id", "generation", "cluster_map"})
+        self.assertEqual(Query().columns, {*decode.GROUP_COLUMNS, *decode.BEHAVIOR_COLUMNS})
         numbers = self.service_pb2.DESCRIPTOR.enum_types_by_name["Field"].values_by_name
         self.assertEqual(
             {f"FIELD_{name.upper()}": number for name, number in FIELDS.items()},
@@ -126,6 +127,33 @@ class DecodeTests(unittest.TestCase):
         self.assertEqual(batch.user_row_splits.tolist(), [0, 0, 2, 2, 2])
         self.assertEqual(decode_sequences([]).user_row_splits.tolist(), [0])
         self.assertEqual(len(decode_sequences([None]).user(0)["group"]), 0)
+
+    def test_what_was_not_asked_for_is_not_there_whoever_is_answered(self) -> None:
+        message = self.random_sequence(random.Random(7), 3).SerializeToString()
+        queries = [Query(behaviors=0), *(Query(fields=fields) for fields in (["counts", "windows"], ["behaviors"], ["behavior_item"]))]
+        for query in queries:
+            some, none = decode_sequences([message], query), decode_sequences([None, b""], query)
+            self.assertEqual(set(some.columns), query.columns)
+            self.assertEqual(set(none.columns), query.columns)
+            self.assertEqual(some.behavior_row_splits is None, none.behavior_row_splits is None)
+            self.assertEqual(some.feature_names, none.feature_names)
+
+    def test_windows_are_there_for_nobody_where_they_are_told(self) -> None:
+        message = self.random_sequence(random.Random(8), 2).SerializeToString()
+        for messages, groups in (([message], 2), ([None], 0), ([], 0)):
+            batch = decode_sequences(messages, window_days=[1, 7])
+            self.assertEqual(batch.window_days.tolist(), [1, 7])
+            self.assertEqual(batch.group_window_events.shape, (groups, 2))
+            self.assertEqual(batch.feature_names[-2:], ("window_1d", "window_7d"))
+
+    def test_groups_of_shops_have_their_rows(self) -> None:
+        sequence = self.sequence_pb2.GroupSequence(user_id="7", group=[9, 4], group_events=[1, 5])
+        message = self.service_pb2.GetGroupsResponse(sequence=sequence, shop_groups=[4, 0, 9, 8, 4])
+        found = decode_groups(message.SerializeToString(), Query(fields=["events"]))
+        self.assertEqual(found.shop_groups.tolist(), [4, 0, 9, 8, 4])
+        self.assertEqual(found.rows.tolist(), [1, -1, 0, -1, 1])
+        self.assertEqual(found.sequence["group_events"].tolist(), [1, 5])
+        self.assertEqual(decode_groups(b"").rows.tolist(), [])
 
     def test_a_message_that_is_cut_anywhere_is_refused_or_shorter(self) -> None:
         message = self.random_sequence(random.Random(3), 3).SerializeToString()

@@ -8,7 +8,7 @@ from typing import List
 
 import numpy as np
 
-from interestd_client import DEFAULT_FEATURES, SequenceBatch, decode_sequences
+from interestd_client import DEFAULT_FEATURES, Query, decode_sequences
 from interestd_client._wire import bytes_field, varint
 
 
@@ -38,7 +38,7 @@ def user(groups: int, behaviors: int, seed: int) -> bytes:
 
 class PaddingTests(unittest.TestCase):
     def setUp(self) -> None:
-        self.batch = decode_sequences([user(3, 4, 1), None, user(0, 0, 2), user(7, 2, 3)])
+        self.batch = decode_sequences([user(3, 4, 1), None, user(0, 0, 2), user(7, 2, 3)], window_days=[1, 7])
 
     def test_the_newest_groups_are_kept_in_time_order(self) -> None:
         padded = self.batch.pad(groups=5)
@@ -86,20 +86,37 @@ class PaddingTests(unittest.TestCase):
         self.assertAlmostEqual(float(padded.features[0, 2, 0]), math.log1p(3), places=5)
 
     def test_what_was_not_asked_for_is_told_by_name(self) -> None:
-        small = decode_sequences([packed(10, [1, 2]) + packed(11, [3, 4])])
+        messages = [packed(10, [1, 2]) + packed(11, [3, 4])]
+        small = decode_sequences(messages, Query(fields=["events"]))
         self.assertEqual(small.pad(groups=2).feature_names, ("events",))
         self.assertEqual(small.pad(groups=2, behaviors=2).behaviors, {})
         with self.assertRaisesRegex(KeyError, "payment needs group_payment"):
             small.pad(groups=2, features=["payment"])
         with self.assertRaisesRegex(KeyError, "no feature nonsense"):
             small.pad(groups=2, features=["nonsense"])
+        # Answers that have less than the query says have no shape that an all-unknown batch could have too.
+        with self.assertRaisesRegex(KeyError, "strong needs group_strong"):
+            decode_sequences(messages).pad(groups=2)
 
     def test_a_batch_of_nobody_has_its_shape_all_the_same(self) -> None:
-        padded = decode_sequences([None, None]).pad(groups=4, behaviors=2, features=["events", "window_7d"])
-        self.assertEqual(padded.features.shape, (2, 4, 2))
-        self.assertEqual(padded.behavior_mask.shape, (2, 4, 2))
-        self.assertIsInstance(decode_sequences([]), SequenceBatch)
-        self.assertEqual(decode_sequences([]).pad(groups=4).group.shape, (0, 4))
+        for messages in ([None, None], [b"", None], []):
+            for query in (Query(), Query(fields=["dwell", "windows"]), Query(fields=["behaviors"])):
+                padded = decode_sequences(messages, query, [1, 7]).pad(groups=4, behaviors=2)
+                known = decode_sequences([user(3, 4, 1)], query, [1, 7]).pad(groups=4, behaviors=2)
+                self.assertEqual(padded.feature_names, known.feature_names)
+                self.assertEqual(padded.features.shape, (len(messages), 4, known.features.shape[2]))
+                self.assertEqual(set(padded.behaviors), set(known.behaviors))
+                self.assertEqual(padded.behavior_mask.shape, (len(messages), 4, 2))
+                self.assertEqual(padded.group.shape, (len(messages), 4))
+        padded = decode_sequences([None]).pad(groups=4, features=["events", "window_7d"])
+        self.assertEqual(padded.features.shape, (1, 4, 2))
+
+    def test_windows_that_were_not_told_are_features_where_they_are_named(self) -> None:
+        batch = decode_sequences([user(3, 0, 1)])
+        self.assertEqual(batch.pad(groups=3).feature_names, DEFAULT_FEATURES)
+        self.assertEqual(batch.pad(groups=3, features=["window_7d"]).features.shape, (1, 3, 1))
+        with self.assertRaisesRegex(KeyError, "no feature window_30d; there are .*window_7d"):
+            decode_sequences([user(3, 0, 1)], window_days=[30]).pad(groups=3)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ public final class Authorizer: Reloadable, @unchecked Sendable {
   func count(_ access: Access) {
     switch access {
     case .allowed: return
-    case .missing: missing.add(1, ordering: .relaxed)
+    case .missing, .unadmitted: missing.add(1, ordering: .relaxed)
     case .unknown: unknown.add(1, ordering: .relaxed)
     case .insufficient: insufficient.add(1, ordering: .relaxed)
     }

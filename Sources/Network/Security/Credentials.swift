@@ -3,6 +3,8 @@
 public struct Credentials {
   private let authorizer: Authorizer
   private let certified: Rights
+  /// In the peer's certificate.
+  private let names: [String]
   private var digest: TokenTable.Digest?
   private var tokenRights: Rights?
   private var epoch: UInt64 = 0
@@ -11,6 +13,7 @@ public struct Credentials {
   public init(_ authorizer: Authorizer, identity: PeerIdentity?) {
     self.authorizer = authorizer
     certified = authorizer.rights(of: identity)
+    names = identity?.names ?? []
   }
 
   /// For protocols in which a token counts until another is shown. False where nobody has it: then what was shown before still counts.
@@ -44,8 +47,10 @@ public struct Credentials {
       access = .allowed
     } else if digest != nil && tokenRights == nil {
       access = .unknown
+    } else if digest == nil && certified.isEmpty {
+      access = names.isEmpty ? .missing : .unadmitted(names)
     } else {
-      access = digest == nil && certified.isEmpty ? .missing : .insufficient
+      access = .insufficient
     }
     authorizer.count(access)
     return access

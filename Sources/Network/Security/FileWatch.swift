@@ -4,7 +4,7 @@ import Synchronization
 import Threads
 
 /// Looks at the files of what can be reloaded, every so often and on a thread of its own, and has them read again when they have changed.
-/// What cannot be read leaves everything as it was, and is told once.
+/// What cannot be read leaves everything as it was. What several read from the same files, as the ports' TLS, is told and counted once.
 public final class FileWatch: @unchecked Sendable {  // what it wants is guarded by `mutex`; `subjects` is the thread's
   /// What a file was when it was looked at.
   private struct Stamp: Equatable {
@@ -21,10 +21,10 @@ public final class FileWatch: @unchecked Sendable {  // what it wants is guarded
     var seen: [Stamp]
   }
 
-  public enum Outcome: Sendable {
+  public enum Outcome: Sendable, Hashable {
     case reloaded(files: [String])
     /// What is wrong, with the file's name.
-    case failed(NetworkError)
+    case failed(String)
   }
 
   private let mutex = Mutex()
@@ -44,7 +44,7 @@ public final class FileWatch: @unchecked Sendable {  // what it wants is guarded
     _ contents: [any Reloadable], interval_ms: Int = 1000, told: @escaping @Sendable (Outcome) -> Void
   ) {
     subjects = contents.filter { !$0.files.isEmpty }.map { content in
-      let stamps = Self.stamps(content.files)
+      let stamps = content.files.map(Self.stamp)
       return Subject(content: content, read: stamps, seen: stamps)
     }
     self.interval_ms = interval_ms
@@ -87,32 +87,40 @@ public final class FileWatch: @unchecked Sendable {  // what it wants is guarded
         return isStopping ? nil : isAsked
       }
       guard let isAsked = wanted else { return }
-      for index in subjects.indices { look(&subjects[index], isAsked: isAsked) }
+      // Looked at once, so that who has the same files reads them at the same time.
+      let now = Self.stamps(Set(subjects.flatMap(\.content.files)))
+      var outcomes: [Outcome] = []
+      for index in subjects.indices {
+        if let outcome = look(&subjects[index], now, isAsked: isAsked), !outcomes.contains(outcome) {
+          outcomes.append(outcome)
+        }
+      }
+      for outcome in outcomes {
+        if case .failed = outcome { failed.add(1, ordering: .relaxed) } else { reloaded.add(1, ordering: .relaxed) }
+        told(outcome)
+      }
     }
   }
 
-  private func look(_ subject: inout Subject, isAsked: Bool) {
-    let now = Self.stamps(subject.content.files)
+  /// Nil where there is nothing to read.
+  private func look(_ subject: inout Subject, _ stamps: [String: Stamp], isAsked: Bool) -> Outcome? {
+    let now = subject.content.files.map { stamps[$0] ?? Stamp() }
     let isSettled = now == subject.seen
     subject.seen = now
-    guard isAsked || now != subject.read && isSettled else { return }
+    guard isAsked || now != subject.read && isSettled else { return nil }
     subject.read = now
-    do throws(NetworkError) {
-      try subject.content.reload()
-      reloaded.add(1, ordering: .relaxed)
-      told(.reloaded(files: subject.content.files))
-    } catch {
-      failed.add(1, ordering: .relaxed)
-      told(.failed(error))
-    }
+    do throws(NetworkError) { try subject.content.reload() } catch { return .failed(error.description) }
+    return .reloaded(files: subject.content.files)
   }
 
-  private static func stamps(_ files: [String]) -> [Stamp] {
-    files.map { path in
-      var status = stat()
-      guard stat(path, &status) == 0 else { return Stamp() }
-      return Stamp(modified_ns: cnet_modified_ns(&status), size: Int(status.st_size), file: UInt64(status.st_ino))
-    }
+  private static func stamps(_ files: Set<String>) -> [String: Stamp] {
+    Dictionary(uniqueKeysWithValues: files.map { ($0, stamp($0)) })
+  }
+
+  private static func stamp(_ path: String) -> Stamp {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return Stamp() }
+    return Stamp(modified_ns: cnet_modified_ns(&status), size: Int(status.st_size), file: UInt64(status.st_ino))
   }
 
   /// Those of `files` that every user of the machine can read, though they hold secrets.

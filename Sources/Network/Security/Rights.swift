@@ -17,8 +17,17 @@ public enum Access: Sendable, Equatable {
   case allowed
   /// It has shown nothing: neither a token nor a certificate that counts.
   case missing
+  /// It has shown a good certificate, and none of its names, which these are, is among those that have rights.
+  case unadmitted([String])
   /// Nobody has the token that it has shown.
   case unknown
   /// It is known, and may not do this.
   case insufficient
+
+  /// What to tell whose certificate is not admitted.
+  public static func explain(unadmitted names: [String]) -> String {
+    let shown = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ") + (names.count > 3 ? ", ..." : "")
+    return
+      "the certificate's name \(shown) is not among auth.read_subjects or auth.admin_subjects, and there is no token"
+  }
 }

@@ -84,13 +84,13 @@ final class TLSContext: @unchecked Sendable {
     try Self.checkReadable(certificate, "certificate")
     ERR_clear_error()
     guard SSL_CTX_use_certificate_chain_file(handle, certificate) == 1 else {
-      throw .tls("reading the certificate \(certificate)", hint: "it must be PEM, the server's certificate first")
+      throw .tls("reading the certificate \(certificate)", form: "it must be PEM, the server's certificate first")
     }
     try Self.checkReadable(key, "key")
     ERR_clear_error()
     guard SSL_CTX_use_PrivateKey_file(handle, key, SSL_FILETYPE_PEM) == 1 else {
       // OpenSSL compares it with the certificate at once.
-      throw .tls("reading the key \(key)", hint: "it must be the certificate's private key, PEM, without a passphrase")
+      throw .tls("reading the key \(key)", form: "it must be the certificate's private key, PEM, without a passphrase")
     }
   }
 
@@ -98,7 +98,7 @@ final class TLSContext: @unchecked Sendable {
     try Self.checkReadable(ca, "authorities")
     ERR_clear_error()
     guard SSL_CTX_load_verify_locations(handle, ca, nil) == 1 else {
-      throw .tls("reading the authorities \(ca)", hint: "it must be certificates in PEM form")
+      throw .tls("reading the authorities \(ca)", form: "it must be certificates in PEM form")
     }
   }
 
@@ -119,8 +119,12 @@ final class TLSContext: @unchecked Sendable {
 
 extension NetworkError {
   /// `action` failed, for the reason that OpenSSL gave first on this thread.
-  static func tls(_ action: String, hint: String? = nil) -> NetworkError {
-    NetworkError(.credentials, "\(action): \(TLSContext.reason)" + (hint.map { "; \($0)" } ?? ""))
+  ///
+  /// - Parameter form: What the file must be, told unless it is that, and its key or signature too weak (SSL_CTX_set_security_level(3)).
+  static func tls(_ action: String, form: String? = nil) -> NetworkError {
+    let isWeak = TLSContext.isWeak
+    let hint = isWeak ? "make one with a key of P-256 or 2048 bits of RSA, and SHA-256" : form
+    return NetworkError(.credentials, "\(action): \(TLSContext.reason)" + (hint.map { "; \($0)" } ?? ""))
   }
 }
 
@@ -129,5 +133,10 @@ extension TLSContext {
     let code = cnet_tls_first_error()
     guard code != 0, let text = ERR_reason_error_string(code) else { return "openssl gives no reason" }
     return String(cString: text).lowercased()
+  }
+
+  fileprivate static var isWeak: Bool {
+    [SSL_R_EE_KEY_TOO_SMALL, SSL_R_CA_KEY_TOO_SMALL, SSL_R_CA_MD_TOO_WEAK].contains(
+      cnet_tls_reason_code(cnet_tls_first_error()))
   }
 }

@@ -84,8 +84,13 @@ final class InterestService: GRPCService {
   private func batchGetSequences(_ call: GRPCCall) throws(LookupError) {
     try request.read(.batchGetSequences, call.message)
     let deferral = call.deferReply()
-    let outcome = try lookups.batch(of: request.users, request.query, .protobuf, within_ms: call.left_ms) { batch in
-      deferral.answer { call in call.write { batch.writeProtobuf(into: &$0) } }
+    let outcome = try lookups.batch(of: request.users, request.query, .protobuf, within_ms: call.left_ms) { result in
+      deferral.answer { call in
+        switch result {
+        case .success(let batch): call.write { batch.writeProtobuf(into: &$0) }
+        case .failure(let error): call.fail(error)
+        }
+      }
     }
     switch outcome {
     case .answered(let batch):
@@ -98,7 +103,7 @@ final class InterestService: GRPCService {
 
 extension GRPCCall {
   fileprivate func fail(_ error: LookupError) {
-    let message = error.parameter.map { "\($0): \(error.message)" } ?? error.message
+    let message = error.messageParameter.map { "\($0): \(error.message)" } ?? error.message
     fail(
       GRPCStatus(rawValue: error.code.grpcStatus) ?? .unknown, message,
       retryAfter_ms: error.retryAfter_s.map { $0 * 1000 })

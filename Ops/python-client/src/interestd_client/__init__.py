@@ -9,9 +9,13 @@
 Answers that another client has fetched (`redis.Redis.mget`, a gRPC stub of one's own) are decoded by `decode_sequences`.
 """
 
+from importlib.util import find_spec
+
 from ._batch import SequenceBatch
 from ._decode import DecodeError, decode_sequences
 from ._errors import BusyError, LookupFailed, RetryableError
+from ._groups import ShopGroups, decode_groups
+from ._ids import feature_id, feature_ids
 from ._padding import DEFAULT_FEATURES, PaddedBatch
 from ._query import Query
 from ._resp import RESPClient
@@ -20,21 +24,33 @@ __all__ = [
     "DEFAULT_FEATURES",
     "BusyError",
     "DecodeError",
-    "GRPCClient",
     "LookupFailed",
     "PaddedBatch",
     "Query",
     "RESPClient",
     "RetryableError",
     "SequenceBatch",
+    "ShopGroups",
+    "decode_groups",
     "decode_sequences",
+    "feature_id",
+    "feature_ids",
 ]
+
+# grpcio is an extra: whoever does without it is not asked for it.
+if find_spec("grpc") is not None:
+    __all__.append("GRPCClient")
 
 
 def __getattr__(name: str) -> object:
-    # grpcio is an extra: whoever does without it is not asked for it.
-    if name == "GRPCClient":
+    if name != "GRPCClient":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
         from ._grpc import GRPCClient
-
-        return GRPCClient
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        if error.name != "grpc":
+            raise
+        raise ModuleNotFoundError(
+            "GRPCClient needs grpcio: pip install 'Ops/python-client[grpc]', or grpcio alone", name="grpc"
+        ) from error
+    return GRPCClient

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, Mapping, Optional, Sequence, Union
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._errors import LookupFailed
 
 if TYPE_CHECKING:
     from ._padding import PaddedBatch
@@ -20,7 +22,7 @@ class SequenceBatch:
     """U users with G groups and B behaviors in all: user after user, each user's groups in ascending order of (last_ms, group), each
     group's behaviors newest first.
 
-    known: bool [U]: whether the server knows the user; one who is not known has no groups.
+    known: bool [U]: whether the server knows the user; one who is not known has no groups. False for one who failed.
     user_row_splits: int64 [U + 1]: user u has the groups user_row_splits[u] ..< user_row_splits[u + 1].
     generation: int64 [U]: which generation the answer comes from; 0 for a user who is not known.
     cluster_map: the hash of the generation's cluster map; empty where no user is known.
@@ -28,6 +30,8 @@ class SequenceBatch:
         int64; feature ids (`behavior_shop`, `behavior_item`) are uint64. A column that was not asked for is not there.
     behavior_row_splits: int64 [G + 1] likewise, None where no behaviors were asked for.
     window_days: int64 [W], ascending; group_window_events: int64 [G, W], None where not asked for.
+    feature_names: what `pad` computes unless told otherwise: the same in every batch of one query.
+    failures: why there is no answer for a user, by the place u; see `errors` of the clients' `sequences`.
     """
 
     known: NDArray[np.bool_]
@@ -38,12 +42,21 @@ class SequenceBatch:
     behavior_row_splits: Optional[Ints]
     window_days: Ints
     group_window_events: Optional[Ints]
+    feature_names: Tuple[str, ...]
+    failures: Mapping[int, LookupFailed] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.known)
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[name]
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """[U]: who may well be known, but could not be answered for."""
+        failed = np.zeros(len(self), dtype=bool)
+        failed[list(self.failures)] = True
+        return failed
 
     @property
     def group_count(self) -> int:
@@ -73,6 +86,8 @@ class SequenceBatch:
             behavior_row_splits=None if splits is None else splits[groups.start : groups.stop + 1] - behaviors.start,
             window_days=self.window_days,
             group_window_events=None if self.group_window_events is None else self.group_window_events[groups],
+            feature_names=self.feature_names,
+            failures={0: self.failures[index]} if index in self.failures else {},
         )
 
     def pad(
@@ -82,11 +97,12 @@ class SequenceBatch:
         features: Optional[Sequence[str]] = None,
         now_ms: Optional[int] = None,
     ) -> "PaddedBatch":
-        """Dense tensors of one shape for every batch: see PaddedBatch.
+        """Dense tensors of one shape for every batch of a query, those of nobody as well: see PaddedBatch.
 
         groups: a user's newest so many are kept, and further places are padding.
         behaviors: likewise, of each group; 0: none.
-        features: names of `interestd_client.DEFAULT_FEATURES` or windows (`window_7d`); None: all that the columns allow.
+        features: names of `interestd_client.DEFAULT_FEATURES` or windows (`window_7d`); None: `feature_names`, which are all that the
+            query's fields allow. Raises KeyError where the answers have not got what one needs.
         now_ms: the time that ages are counted to; None: each user's newest event.
         """
         from ._padding import pad

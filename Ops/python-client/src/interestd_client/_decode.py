@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._batch import SequenceBatch
+from ._padding import features_of
+from ._query import Query
 from ._wire import DecodeError, Ints, Scan, unzigzag
 
 __all__ = ["DecodeError", "decode_sequences"]
@@ -45,18 +47,26 @@ BEHAVIOR_COLUMNS: Dict[str, "tuple[int, type, bool]"] = {
 Column = Union[Ints, NDArray[np.uint64]]
 
 
-def decode_sequences(messages: Sequence[Optional[bytes]]) -> SequenceBatch:
+def decode_sequences(
+    messages: Sequence[Optional[bytes]], query: Query = Query(), window_days: Optional[Sequence[int]] = None
+) -> SequenceBatch:
     """Decodes serialized `interest.v1.GroupSequence` messages; None is a user who is not known.
+
+    query: what was asked for. A batch of users who are all unknown says nothing of it, and is to have the shape of others.
+    window_days: the windows' lengths (a client's `window_days()`), for the same reason; None: `feature_names` has no windows.
 
     Raises DecodeError where the bytes are no such message, or its columns do not fit each other.
     """
     is_known = np.fromiter((message is not None for message in messages), dtype=bool, count=len(messages))
-    return _Decoder(Scan([message or b"" for message in messages])).decode(is_known)
+    return _Decoder(Scan([message or b"" for message in messages]), query, window_days or ()).decode(is_known)
 
 
 class _Decoder:
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: Scan, query: Query, window_days: Sequence[int]) -> None:
         self.scan = scan
+        self.query = query
+        self.asked = query.columns
+        self.expected_days = window_days
 
     def decode(self, is_known: NDArray[np.bool_]) -> SequenceBatch:
         groups = self._group_counts()
@@ -80,6 +90,7 @@ class _Decoder:
             behavior_row_splits=splits,
             window_days=days,
             group_window_events=windows,
+            feature_names=features_of(self.query, self.expected_days),
         )
 
     def _group_counts(self) -> Ints:
@@ -95,6 +106,8 @@ class _Decoder:
     def _take(
         self, columns: Dict[str, Column], name: str, number: int, kind: type, is_zigzag: bool, expected: Ints
     ) -> None:
+        if name not in self.asked:
+            return
         pieces = self.scan.fields.get(number)
         if pieces is None:
             if expected.sum() == 0:
@@ -106,6 +119,8 @@ class _Decoder:
 
     def _row_splits(self, groups: Ints) -> Optional[Ints]:
         """Of all users in one: from 0 to the number of all behaviors."""
+        if self.asked.isdisjoint(BEHAVIOR_COLUMNS):
+            return None
         total = int(groups.sum())
         pieces = self.scan.fields.get(ROW_SPLITS)
         if pieces is None:
@@ -129,9 +144,14 @@ class _Decoder:
 
     def _windows(self, groups: Ints) -> "tuple[Ints, Optional[Ints]]":
         """The lengths, which all users share, and a row for each group."""
+        if not self.query.has_windows:
+            return np.empty(0, dtype=np.int64), None
         pieces = self.scan.fields.get(WINDOW_DAYS)
         if pieces is None or WINDOW_EVENTS not in self.scan.fields:
-            return np.empty(0, dtype=np.int64), None
+            if groups.sum() > 0 or not self.expected_days:
+                return np.empty(0, dtype=np.int64), None
+            days = np.array(self.expected_days, dtype=np.int64)
+            return days, np.zeros((0, len(days)), dtype=np.int64)
         counts = self.scan.counts(pieces)
         values = self.scan.gather(pieces).astype(np.int64)
         days = values[: int(counts[counts > 0][0])]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 
 class LookupFailed(Exception):
-    """The server refused or could not answer. `kind` is RESP's first word or gRPC's status name."""
+    """The server refused or could not answer.
 
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(f"{kind}: {message}")
+    kind: RESP's first word or gRPC's status name.
+    index: the user's position among those asked for; None where the server does not tell one.
+    """
+
+    def __init__(self, kind: str, message: str, index: Optional[int] = None) -> None:
+        super().__init__(f"{kind}: {message}" if index is None else f"{kind}: user {index}: {message}")
         self.kind = kind
         self.message = message
+        self.index = index
 
 
 class RetryableError(LookupFailed):
@@ -20,9 +27,11 @@ class BusyError(RetryableError):
     """The server does as much as it may at the moment: wait before asking again."""
 
 
-def failure(kind: str, message: str) -> LookupFailed:
-    if kind in ("BUSY", "RESOURCE_EXHAUSTED"):
-        return BusyError(kind, message)
-    if kind in ("TRYAGAIN", "LOADING", "UNAVAILABLE"):
-        return RetryableError(kind, message)
-    return LookupFailed(kind, message)
+def failure(kind: str, message: str, index: Optional[int] = None, asks_again: bool = True) -> LookupFailed:
+    """asks_again: whether the server has told when to ask again; without that, what is too much will be too much again."""
+    if kind == "BUSY" or (kind == "RESOURCE_EXHAUSTED" and asks_again):
+        return BusyError(kind, message, index)
+    # The deadline is that of a user's owner, which may be answering the next one.
+    if kind in ("TRYAGAIN", "LOADING", "UNAVAILABLE", "DEADLINE_EXCEEDED"):
+        return RetryableError(kind, message, index)
+    return LookupFailed(kind, message, index)

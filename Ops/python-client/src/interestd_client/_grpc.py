@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import List, Optional, Sequence, Tuple, Type, Union
+from typing import List, Optional, Sequence, Tuple
 
 import grpc
 
-from ._batch import SequenceBatch
-from ._decode import decode_sequences
-from ._errors import failure
-from ._query import FIELDS, Query
+from ._client import Answer, Client
+from ._errors import LookupFailed, failure
+from ._query import FIELDS, ORDERS, Query
 from ._wire import Scan, bytes_field, varint, varint_field
-
-User = Union[str, bytes]
 
 _SERVICE = "/interest.v1.InterestService/"
 _STATUS = {status.value[0]: status.name for status in grpc.StatusCode}
 #: A batch's answers are at most 24 MiB.
 _OPTIONS: Sequence[Tuple[str, int]] = (("grpc.max_receive_message_length", 64 << 20),)
+#: Fields of BatchGetSequencesResponse and of its Failure.
+_SEQUENCES, _FAILURES, _UNKNOWN = 1, 2, 3
+_INDEX, _CODE, _MESSAGE, _RETRY_AFTER = 1, 2, 3, 6
 
 
-class GRPCClient:
-    """Calls of `interest.v1.InterestService`; may be shared by threads.
+class GRPCClient(Client):
+    """Lookups over gRPC: see Client. It connects with its first call.
 
     target: "host:port".
     token: sent as "authorization: Bearer TOKEN".
@@ -41,48 +40,46 @@ class GRPCClient:
         credentials: Optional[grpc.ChannelCredentials] = None,
         timeout_s: float = 5.0,
     ) -> None:
+        super().__init__()
         if credentials is None:
             self._channel = grpc.insecure_channel(target, options=_OPTIONS)
         else:
             self._channel = grpc.secure_channel(target, credentials, options=_OPTIONS)
+        self._target = target
         self._metadata = [("authorization", f"Bearer {token}")] if token else []
         self._timeout_s = timeout_s
-
-    def __enter__(self) -> "GRPCClient":
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._channel.close()
 
-    def sequences(self, users: Sequence[User], query: Query = Query()) -> SequenceBatch:
-        """The users' sequences, in the order of `users`; raises LookupFailed where the server cannot answer for all of them."""
-        return decode_sequences(self.raw_sequences(users, query))
-
-    def raw_sequences(self, users: Sequence[User], query: Query = Query()) -> List[Optional[bytes]]:
-        """Serialized `interest.v1.GroupSequence` messages; None: a user who is not known."""
-        values: List[Optional[bytes]] = []
-        for start in range(0, len(users), self.USERS_PER_CALL):
-            part = users[start : start + self.USERS_PER_CALL]
-            request = b"".join(bytes_field(1, _id(user)) for user in part) + bytes_field(2, selection(query))
-            values += _read_batch(self._call("BatchGetSequences", request), len(part))
-        return values
-
-    def groups(self, user: User, shops: Sequence[User], query: Query = Query()) -> bytes:
-        """A serialized `interest.v1.GetGroupsResponse`: what the user has in the groups of these shops."""
-        request = bytes_field(1, _id(user)) + b"".join(bytes_field(2, _id(shop)) for shop in shops)
-        return self._call("GetGroups", request + bytes_field(3, selection(query)))
-
     def describe(self) -> bytes:
-        """A serialized `interest.v1.DescribeResponse`."""
         return self._call("Describe", b"")
+
+    def _lookup(self, users: List[bytes], query: Query, is_each: bool) -> List[Answer]:
+        # A batch tells each user's failure always; but a string that is not UTF-8 is a fault of the message, for which all would fail.
+        is_text = [_is_text(user) for user in users]
+        answers: List[Answer] = []
+        for start in range(0, len(users), self.USERS_PER_CALL):
+            ends = slice(start, start + self.USERS_PER_CALL)
+            part = [user if is_good else b"" for user, is_good in zip(users[ends], is_text[ends])]
+            request = b"".join(bytes_field(1, user) for user in part) + bytes_field(2, selection(query))
+            answers += _read_batch(self._call("BatchGetSequences", request), start, len(part))
+        for index, is_good in enumerate(is_text):
+            if not is_good:
+                answers[index] = failure("INVALID_ARGUMENT", "user: a user id is UTF-8", index)
+        return answers
+
+    def _known(self, users: List[bytes]) -> int:
+        # No group of anybody, and so nothing but who is known.
+        answers = self._lookup(users, Query(groups=0, behaviors=0, fields=["events"]), is_each=False)
+        for answer in answers:
+            if isinstance(answer, LookupFailed):
+                raise answer
+        return sum(answer is not None for answer in answers)
+
+    def _groups(self, user: bytes, shops: List[bytes], query: Query) -> bytes:
+        request = bytes_field(1, user) + b"".join(bytes_field(2, shop) for shop in shops)
+        return self._call("GetGroups", request + bytes_field(3, selection(query)))
 
     def _call(self, method: str, request: bytes) -> bytes:
         # Without serializers, messages are bytes.
@@ -90,12 +87,27 @@ class GRPCClient:
         try:
             answer: bytes = call(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise failure(error.code().name, error.details() or "") from error
+            if error.code() is grpc.StatusCode.UNAVAILABLE and not _asks_again(error):
+                raise ConnectionError(f"{self._target}: {error.details()}") from error
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise TimeoutError(f"{self._target} has not answered within {self._timeout_s} s") from error
+            raise failure(error.code().name, error.details() or "", asks_again=_asks_again(error)) from error
         return answer
 
 
-def _id(user: User) -> bytes:
-    return user.encode() if isinstance(user, str) else user
+def _is_text(id_: bytes) -> bool:
+    try:
+        id_.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _asks_again(error: grpc.RpcError) -> bool:
+    """Whether the server says when to ask again. grpcio gives UNAVAILABLE itself where there is no connection to a server, and where none
+    can ever be: a wrong port, a certificate that is not trusted; RESOURCE_EXHAUSTED stands for what is too long as well."""
+    names = {name for name, _ in error.trailing_metadata() or ()}
+    return bool(names & {"grpc-status-details-bin", "grpc-retry-pushback-ms"})
 
 
 def selection(query: Query) -> bytes:
@@ -106,7 +118,9 @@ def selection(query: Query) -> bytes:
     if query.behaviors is not None:
         written += varint_field(2, query.behaviors)
     if query.order is not None:
-        written += varint_field(3, {"recency": 1, "frequency": 2}[query.order])
+        written += varint_field(3, ORDERS[query.order])
+    if query.generation is not None:
+        written += varint_field(4, query.generation)
     if query.as_of_ms is not None:
         written += varint_field(5, query.as_of_ms)
     if query.fields is not None:
@@ -114,31 +128,35 @@ def selection(query: Query) -> bytes:
     return written
 
 
-def _read_batch(response: bytes, count: int) -> List[Optional[bytes]]:
-    """The sequences of a `BatchGetSequencesResponse`; the first failure is raised."""
+def _read_batch(response: bytes, first: int, count: int) -> List[Answer]:
+    """What a `BatchGetSequencesResponse` has for each of `count` users, the first of whom was asked for in place `first`."""
     scan = Scan([response])
-    if 2 in scan.fields:
-        pieces = scan.fields[2]
-        raise _failure(scan.bytes_of(int(pieces.start[0]), int(pieces.end[0])))
-    values: List[Optional[bytes]] = []
-    if 1 in scan.fields:
-        pieces = scan.fields[1]
-        values = [response[start:end] for start, end in zip(pieces.start.tolist(), pieces.end.tolist())]
-    if len(values) != count:
-        raise failure("INTERNAL", f"{len(values)} sequences have come for {count} users")
-    if 3 in scan.fields:
-        for position in scan.gather(scan.fields[3]).tolist():
-            values[position] = None
-    return values
+    answers: List[Answer] = []
+    if _SEQUENCES in scan.fields:
+        pieces = scan.fields[_SEQUENCES]
+        answers += [response[start:end] for start, end in zip(pieces.start.tolist(), pieces.end.tolist())]
+    if len(answers) != count:
+        raise failure("INTERNAL", f"{len(answers)} sequences have come for {count} users")
+    if _UNKNOWN in scan.fields:
+        for position in scan.gather(scan.fields[_UNKNOWN]).tolist():
+            answers[position] = None
+    if _FAILURES in scan.fields:
+        pieces = scan.fields[_FAILURES]
+        for start, end in zip(pieces.start.tolist(), pieces.end.tolist()):
+            position, kind, message, retry_s = _read_failure(response[start:end])
+            answers[position] = failure(kind, message, first + position, asks_again=retry_s > 0)
+    return answers
 
 
-def _failure(message: bytes) -> Exception:
+def _read_failure(message: bytes) -> Tuple[int, str, str, int]:
+    """The position in the batch, the status, what is wrong, and after how many seconds to ask again; 0: that would not help."""
     scan = Scan([message])
 
     def number(field: int) -> int:
         return int(scan.gather(scan.fields[field])[-1]) if field in scan.fields else 0
 
     text = ""
-    if 3 in scan.fields:
-        text = scan.bytes_of(int(scan.fields[3].start[-1]), int(scan.fields[3].end[-1])).decode(errors="replace")
-    return failure(_STATUS.get(number(2), "UNKNOWN"), f"user {number(1)} of the batch: {text}")
+    if _MESSAGE in scan.fields:
+        pieces = scan.fields[_MESSAGE]
+        text = scan.bytes_of(int(pieces.start[-1]), int(pieces.end[-1])).decode(errors="replace")
+    return number(_INDEX), _STATUS.get(number(_CODE), "UNKNOWN"), text, number(_RETRY_AFTER)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._batch import Ints, SequenceBatch
+from ._query import Query
 from ._wire import ranges
 
 Floats = NDArray[np.float32]
@@ -71,6 +72,16 @@ _FEATURES: Dict[str, Tuple[Tuple[str, ...], Callable[[SequenceBatch, Ints], NDAr
 
 DEFAULT_FEATURES: Tuple[str, ...] = tuple(_FEATURES)
 
+
+def features_of(query: Query, window_days: Sequence[int]) -> Tuple[str, ...]:
+    """All features that a query's fields allow, whoever is answered."""
+    columns = query.columns
+    names = [name for name, (needs, _) in _FEATURES.items() if columns.issuperset(needs)]
+    if query.has_windows:
+        names += [f"window_{days}d" for days in window_days]
+    return tuple(names)
+
+
 _BEHAVIORS = {
     "type": "behavior_type",
     "shop": "behavior_shop",
@@ -86,7 +97,7 @@ def pad(
 ) -> PaddedBatch:
     if groups < 0 or behaviors < 0:
         raise ValueError("groups and behaviors are numbers of places, 0 or more")
-    names = _available(batch) if features is None else tuple(features)
+    names = batch.feature_names if features is None else tuple(features)
     row, column, kept = _places(batch.user_row_splits, groups, keeps_last=True)
     shape = (len(batch), groups)
     group = np.zeros(shape, dtype=np.int64)
@@ -132,13 +143,6 @@ def _places(splits: Ints, count: int, keeps_last: bool) -> Tuple[Ints, Ints, Int
     return rows, ranges(np.zeros_like(lengths), lengths), ranges(first, lengths)
 
 
-def _available(batch: SequenceBatch) -> Tuple[str, ...]:
-    names: List[str] = [name for name, (needs, _) in _FEATURES.items() if all(n in batch.columns for n in needs)]
-    if batch.group_window_events is not None:
-        names += [f"window_{days}d" for days in batch.window_days.tolist()]
-    return tuple(names)
-
-
 def _reference(batch: SequenceBatch, now_ms: Optional[int]) -> Ints:
     """For each group, the time that its age is counted to."""
     sizes = np.diff(batch.user_row_splits)
@@ -157,7 +161,7 @@ def _feature(batch: SequenceBatch, name: str, reference: Ints) -> NDArray[np.flo
         needs, compute = _FEATURES[name]
         missing = [need for need in needs if need not in batch.columns]
         if missing:
-            raise KeyError(f"feature {name} needs {', '.join(missing)}, which the answers do not have: see Query.fields")
+            raise KeyError(f"feature {name} needs {', '.join(missing)}, which the answers have not got: name it in the query's fields")
         return _signed_log(compute(batch, reference).astype(np.float64))
     days = {f"window_{days}d": index for index, days in enumerate(batch.window_days.tolist())}
     if name in days and batch.group_window_events is not None:

@@ -1,31 +1,34 @@
-"""RESP over a socket: what a lookup needs of it, without another package."""
+"""Lookups over RESP."""
 
 from __future__ import annotations
 
-import socket
 import ssl
-from types import TracebackType
-from typing import List, Optional, Sequence, Type, Union
+from collections import deque
+from typing import Deque, List, Optional, Sequence
 
-from ._batch import SequenceBatch
-from ._decode import decode_sequences
+from ._client import Answer, Client
+from ._connection import Connection, Reply, raise_first
 from ._errors import LookupFailed, failure
 from ._query import Query
 
-User = Union[str, bytes]
-Reply = Union[None, int, bytes, List["Reply"]]
+#: Errors that are the same for every user of a call.
+_WHOLE_CALL = ("NOAUTH", "NOPERM", "LOADING")
 
 
-class RESPClient:
-    """One connection, for one thread. After an OSError it is of no more use: make another.
+class RESPClient(Client):
+    """Lookups over RESP: see Client. As many connections as threads that ask at a time; one that has failed is replaced by the next call.
+
+    A process that forks makes its client after that: two processes on one connection would read each other's answers.
 
     password: the server's token, where it asks for one.
     tls: for example `ssl.create_default_context(cafile=...)`; None: in clear.
-    timeout_s: of connecting, and of each wait for bytes.
+    timeout_s: of connecting, of a command for 1,000 users, and of 256 commands for one user each.
     """
 
     #: The server's bound on one command.
     USERS_PER_COMMAND = 1000
+    #: How many commands for one user each are on their way at a time.
+    _COMMANDS_AT_ONCE = 256
 
     def __init__(
         self,
@@ -36,116 +39,105 @@ class RESPClient:
         tls: Optional[ssl.SSLContext] = None,
         timeout_s: float = 5.0,
     ) -> None:
-        self._socket: socket.socket = socket.create_connection((host, port), timeout=timeout_s)
-        try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if tls is not None:
-                self._socket = tls.wrap_socket(self._socket, server_hostname=host)
-            self._input = self._socket.makefile("rb", buffering=1 << 18)
-            if password is not None:
-                self._ask(b"AUTH", password.encode())
-        except BaseException:
-            self._socket.close()
-            raise
-
-    def __enter__(self) -> "RESPClient":
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.close()
+        super().__init__()
+        self._address = (host, port)
+        self._password = password
+        self._tls = tls
+        self._timeout_s = timeout_s
+        self._is_closed = False
+        # A deque's ends are safe to use from several threads.
+        self._idle: Deque[Connection] = deque([self._connect()])
 
     def close(self) -> None:
-        self._input.close()
-        self._socket.close()
-
-    def sequences(self, users: Sequence[User], query: Query = Query()) -> SequenceBatch:
-        """The users' sequences, in the order of `users`; raises LookupFailed where the server cannot answer for all of them."""
-        return decode_sequences(self.raw_sequences(users, query))
-
-    def raw_sequences(self, users: Sequence[User], query: Query = Query()) -> List[Optional[bytes]]:
-        """Serialized `interest.v1.GroupSequence` messages; None: a user who is not known."""
-        ids = [user.encode() if isinstance(user, str) else user for user in users]
-        if query.is_default:
-            commands = [
-                [b"MGET", *ids[start : start + self.USERS_PER_COMMAND]]
-                for start in range(0, len(ids), self.USERS_PER_COMMAND)
-            ]
-            values = [value for reply in self._pipeline(commands) for value in _list(reply)]
-        else:
-            options = _options(query)
-            values = self._pipeline([[b"INTEREST.SEQUENCE", user, *options] for user in ids])
-        return [_bytes(value) for value in values]
-
-    def known(self, users: Sequence[User]) -> int:
-        """How many of the users are known; one that repeats counts as often."""
-        ids = [user.encode() if isinstance(user, str) else user for user in users]
-        starts = range(0, len(ids), self.USERS_PER_COMMAND)
-        counts = self._pipeline([[b"EXISTS", *ids[start : start + self.USERS_PER_COMMAND]] for start in starts])
-        return sum(count for count in counts if isinstance(count, int))
-
-    def groups(self, user: User, shops: Sequence[User]) -> bytes:
-        """A serialized `interest.v1.GetGroupsResponse`: what the user has in the groups of these shops."""
-        ids = [item.encode() if isinstance(item, str) else item for item in (user, *shops)]
-        return _bytes(self._ask(b"INTEREST.GROUPS", *ids)) or b""
+        self._is_closed = True
+        self._close_idle()
 
     def describe(self) -> bytes:
-        """A serialized `interest.v1.DescribeResponse`."""
         return _bytes(self._ask(b"INTEREST.DESCRIBE")) or b""
 
-    def _ask(self, *words: bytes) -> Reply:
-        return self._pipeline([list(words)])[0]
+    def _lookup(self, users: List[bytes], query: Query, is_each: bool) -> List[Answer]:
+        if query.is_default and not is_each:
+            replies = self._exchange(self._parts(b"MGET", users))
+            raise_first(replies)
+            return [_bytes(value) for reply in replies for value in _list(reply)]
+        options = _options(query)
+        name = b"GET" if query.is_default else b"INTEREST.SEQUENCE"
+        commands = [[name, user, *options] for user in users]
+        replies = []
+        try:
+            self._exchange(commands, self._COMMANDS_AT_ONCE, replies)
+        except TimeoutError:
+            # One whose owner is silent holds the replies behind his back.
+            if not is_each or not replies:
+                raise
+            late = failure("TRYAGAIN", f"no reply within {self._timeout_s} s")
+            replies += [late] * (len(commands) - len(replies))
+        return [_answer(reply, index) for index, reply in enumerate(replies)]
 
-    def _pipeline(self, commands: Sequence[List[bytes]]) -> List[Reply]:
-        """Sends all commands, then reads all replies; the first error is raised when all have been read."""
-        replies: List[Reply] = []
-        error: Optional[LookupFailed] = None
-        # So many at a time that neither side has to hold what the other has not taken.
-        for start in range(0, len(commands), 256):
-            part = commands[start : start + 256]
-            self._socket.sendall(b"".join(_command(words) for words in part))
-            for _ in part:
-                try:
-                    replies.append(self._read())
-                except LookupFailed as failed:
-                    error = error or failed
-        if error is not None:
-            raise error
+    def _known(self, users: List[bytes]) -> int:
+        counts = self._exchange(self._parts(b"EXISTS", users))
+        raise_first(counts)
+        return sum(count for count in counts if isinstance(count, int))
+
+    def _groups(self, user: bytes, shops: List[bytes], query: Query) -> bytes:
+        return _bytes(self._ask(b"INTEREST.GROUPS", user, *_options(query), b"SHOPS", *shops)) or b""
+
+    def _parts(self, name: bytes, users: List[bytes]) -> List[List[bytes]]:
+        starts = range(0, len(users), self.USERS_PER_COMMAND)
+        return [[name, *users[start : start + self.USERS_PER_COMMAND]] for start in starts]
+
+    def _ask(self, *words: bytes) -> Reply:
+        replies = self._exchange([list(words)])
+        raise_first(replies)
+        return replies[0]
+
+    def _exchange(
+        self, commands: Sequence[List[bytes]], at_once: int = 1, replies: Optional[List[Reply]] = None
+    ) -> List[Reply]:
+        """Replies are appended to `replies`, where the caller has those before an OSError."""
+        replies = [] if replies is None else replies
+        for start in range(0, len(commands), at_once):
+            self._exchange_part(commands[start : start + at_once], replies)
         return replies
 
-    def _read(self) -> Reply:
-        line = self._input.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionError("the server has ended the connection")
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"$":
-            size = int(rest)
-            if size < 0:
-                return None
-            value: bytes = self._input.read(size + 2)
-            if len(value) != size + 2:
-                raise ConnectionError("the server has ended the connection")
-            return value[:-2]
-        if kind == b"*":
-            return [self._read() for _ in range(int(rest))]
-        if kind == b":":
-            return int(rest)
-        if kind == b"+":
-            return bytes(rest)
-        if kind == b"-":
-            word, _, message = rest.decode(errors="replace").partition(" ")
-            raise failure(word, message)
-        raise ConnectionError(f"the server does not speak RESP2: {line[:40]!r}")
+    def _exchange_part(self, commands: Sequence[List[bytes]], replies: List[Reply]) -> None:
+        idle = self._take_idle()
+        if idle is not None:
+            count = len(replies)
+            try:
+                return self._exchange_on(idle, commands, replies)
+            except (ConnectionError, ssl.SSLError):
+                # The server has ended it since it was used last, by a restart say, and with it the others. Lookups may be repeated.
+                self._close_idle()
+                del replies[count:]
+        self._exchange_on(self._connect(), commands, replies)
 
+    def _exchange_on(self, connection: Connection, commands: Sequence[List[bytes]], replies: List[Reply]) -> None:
+        try:
+            connection.exchange(commands, replies)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        if self._is_closed:
+            self._close_idle()
 
-def _command(words: Sequence[bytes]) -> bytes:
-    parts = [b"*%d\r\n" % len(words)]
-    parts += [b"$%d\r\n%s\r\n" % (len(word), word) for word in words]
-    return b"".join(parts)
+    def _connect(self) -> Connection:
+        if self._is_closed:
+            raise ValueError("the client is closed")
+        return Connection(self._address, self._password, self._tls, self._timeout_s)
+
+    def _take_idle(self) -> Optional[Connection]:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _close_idle(self) -> None:
+        connection = self._take_idle()
+        while connection is not None:
+            connection.close()
+            connection = self._take_idle()
 
 
 def _options(query: Query) -> List[bytes]:
@@ -160,7 +152,17 @@ def _options(query: Query) -> List[bytes]:
         words += ["ASOF", str(query.as_of_ms)]
     if query.fields is not None:
         words += ["FIELDS", ",".join(query.fields)]
+    if query.generation is not None:
+        words += ["GENERATION", str(query.generation)]
     return [word.encode() for word in words]
+
+
+def _answer(reply: Reply, index: int) -> Answer:
+    if not isinstance(reply, LookupFailed):
+        return _bytes(reply)
+    if reply.kind in _WHOLE_CALL:
+        raise reply
+    return failure(reply.kind, reply.message, index)
 
 
 def _bytes(reply: Reply) -> Optional[bytes]:
