@@ -86,13 +86,20 @@ class Parser final : public http::basic_parser<true> {
   void on_finish_impl(error_code &) override {}
 };
 
-/// Whether a chunk's header, or the last one's with the trailer, ends in `framing`. Boost.Beast asks for more even then
-/// where a quote is open at the end of the line, and 1.74 takes the chunk off the body's limit again each time.
-bool is_complete(std::string_view framing) {
-  if (framing.substr(0, 2) == "\r\n") framing.remove_prefix(2);  // the end of the chunk before
-  size_t digit = framing.find_first_not_of('0');
-  bool is_last = digit == framing.npos || !std::isxdigit(static_cast<unsigned char>(framing[digit]));
-  return framing.find(is_last ? "\r\n\r\n" : "\r\n") != framing.npos;
+/// Where the last line of a chunk's header, or of the last one's with the trailer, ends in `bytes`; npos where it does not. Boost.Beast
+/// asks for more even where it does if a quote is open there, and 1.74 takes the chunk off the body's limit again each time.
+size_t framing_end(std::string_view bytes) {
+  size_t start = bytes.substr(0, 2) == "\r\n" ? 2 : 0;  // the end of the chunk before
+  size_t digit = bytes.find_first_not_of('0', start);
+  bool is_last = digit == bytes.npos || !std::isxdigit(static_cast<unsigned char>(bytes[digit]));
+  return bytes.find(is_last ? "\r\n\r\n" : "\r\n", start);
+}
+
+/// Where lines end in a line feed alone Boost.Beast would wait for more for ever.
+bool has_bare_line_feed(std::string_view framing) {
+  for (size_t at = 0; (at = framing.find('\n', at)) != framing.npos; at++)
+    if (at == 0 || framing[at - 1] != '\r') return true;
+  return false;
 }
 
 }  // namespace
@@ -141,17 +148,25 @@ cbeast_status cbeast_put(cbeast_parser *p, const void *bytes, size_t count, size
   while (*consumed < count && !p->parser->is_done()) {
     size_t size = count - *consumed;
     bool framing = p->parser->chunked() && p->parser->chunk_left == 0;
-    if (framing && size < least_chunk_bytes) return CBEAST_MORE;
-    // Cut at the limit, so that what is refused does not depend on how the bytes arrived.
-    if (framing) size = std::min(size, p->chunk_limit);
+    size_t end = std::string_view::npos;
+    if (framing) {
+      // Cut at the limit, so that what is refused does not depend on how the bytes arrived.
+      size = std::min(size, p->chunk_limit);
+      std::string_view window(at + *consumed, size);
+      end = framing_end(window);
+      if (has_bare_line_feed(window.substr(0, end))) return p->fail(http::error::bad_chunk);
+      if (size < least_chunk_bytes) return CBEAST_MORE;
+    }
     error_code code;
     size_t used = p->parser->put(boost::asio::const_buffer(at + *consumed, size), code);
     *consumed += used;
     if (code == http::error::need_more) {
-      if (framing && is_complete({at + *consumed, size - used})) return p->fail(http::error::bad_chunk_extension);
+      if (framing && end != std::string_view::npos) return p->fail(http::error::bad_chunk);
       if (framing && size - used >= p->chunk_limit) return p->fail("chunk header or trailer too long");
       return CBEAST_MORE;
     }
+    // Which of several errors is found first depends on how the bytes arrived.
+    if (framing && code && code != http::error::body_limit) return p->fail(http::error::bad_chunk);
     if (code) return p->fail(code);
   }
   return p->parser->is_done() ? CBEAST_DONE : CBEAST_MORE;

@@ -24,7 +24,7 @@ enum AcceptEncoding {
   }
 
   /// Thousandths; 1000 where there is none, nil where it is malformed.
-  private static func weight(of parameter: Slice<UnsafeRawBufferPointer>?) -> Int? {
+  static func weight(of parameter: Slice<UnsafeRawBufferPointer>?) -> Int? {
     guard let parameter else { return 1000 }
     let text = trimmed(parameter)
     let name = UnsafeRawBufferPointer(rebasing: text.prefix(2))
@@ -45,7 +45,7 @@ enum AcceptEncoding {
     return thousandths <= 1000 ? thousandths : nil
   }
 
-  private static func trimmed(_ bytes: Slice<UnsafeRawBufferPointer>) -> UnsafeRawBufferPointer {
+  static func trimmed(_ bytes: Slice<UnsafeRawBufferPointer>) -> UnsafeRawBufferPointer {
     func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
     var rest = bytes.drop(while: isBlank)
     while let last = rest.last, isBlank(last) { rest = rest.dropLast() }

@@ -9,6 +9,8 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
   private var parser = RequestParser()
   private var scanner = HeaderScanner()
   private var isInBody = false
+  /// The request asks for its reply's header alone.
+  private var isHead = false
   /// Of the body that is not complete, as the server's count has it.
   private var held_bytes = 0
   private var credentials: Credentials?
@@ -26,6 +28,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
       scanner = HeaderScanner()
       return Reception(consumed: 2, .complete)
     }
+    isHead = UnsafeRawBufferPointer(rebasing: input.prefix(5)).equals("HEAD ")
     switch scanner.scan(input, limit: server.limits.header_bytes) {
     case .more: return Reception(consumed: 0, .partial)
     case .bad(let problem): return refuse(.badRequest, "the request has \(problem)", &output)
@@ -179,7 +182,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
       server.response.reset()
       server.response.failUnavailable(retryAfter_s: 1, code: "busy", "too many replies wait for slow clients")
     }
-    server.response.write(to: &output, withBody: HTTPMethod(parser.method) != .head, closing: !keepsAlive)
+    server.response.write(to: &output, withBody: !isHead, closing: !keepsAlive)
     server.handler.answered(server.response.status)
     parser.release()
     return keepsAlive
@@ -203,7 +206,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
 
   /// The response as it is, and no more requests.
   private func close(_ output: inout ByteBuffer) -> Reception {
-    server.response.write(to: &output, withBody: true, closing: true)
+    server.response.write(to: &output, withBody: !isHead, closing: true)
     server.handler.answered(server.response.status)
     return Reception(consumed: 0, .close)
   }

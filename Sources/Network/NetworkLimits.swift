@@ -29,7 +29,7 @@ public struct NetworkLimits: Sendable {
   /// How long a connection that the server has ended waits for the peer's end.
   public var linger_ms = 2_000
   /// While the server drains, a connection whose peer neither sends nor takes anything in this time is not waited for.
-  public var stall_ms = 2_000
+  public var drainStall_ms = 2_000
   /// From accepting a connection until TLS is agreed on.
   public var handshake_ms = 5_000
 

@@ -183,7 +183,7 @@ final class NetworkLoop: @unchecked Sendable {
     acceptors = []
     for connection in Array(connections.values) { connection.drain() }
     expelStalled()
-    stallEvent?.add(after_ns: UInt64(limits.stall_ms) * 1_000_000)
+    stallEvent?.add(after_ns: UInt64(limits.drainStall_ms) * 1_000_000)
     if connections.isEmpty { event_base_loopbreak(base) }
   }
 

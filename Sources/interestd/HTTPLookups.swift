@@ -7,27 +7,10 @@ import Serving
 
 /// Lookups in terms of HTTP: parameters, forms and errors.
 extension HTTPRequest {
-  /// JSON, unless Protobuf is asked for.
+  /// JSON, unless Protobuf is asked for, and not liked less.
   var answerForm: AnswerForm {
-    accepts("application/x-protobuf") || accepts("application/protobuf") ? .protobuf : .json
-  }
-
-  /// Whether the type is named in Accept.
-  func accepts(_ type: StaticString) -> Bool {
-    guard let accepted = field("Accept") else { return false }
-    return accepted.split(separator: UInt8(ascii: ",")).contains { part in
-      Self.isType(UnsafeRawBufferPointer(rebasing: part), type)
-    }
-  }
-
-  /// Whether a media type, perhaps with parameters behind it, is this one.
-  static func isType(_ text: UnsafeRawBufferPointer, _ type: StaticString) -> Bool {
-    let name = text.prefix { $0 != UInt8(ascii: ";") }
-    let trimmed = name.drop { $0 == UInt8(ascii: " ") }.prefix { $0 != UInt8(ascii: " ") }
-    return trimmed.count == type.utf8CodeUnitCount
-      && zip(trimmed, UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount)).allSatisfy {
-        (65...90).contains($0) ? $0 | 0x20 == $1 : $0 == $1
-      }
+    let protobuf = max(preference(for: "application/x-protobuf"), preference(for: "application/protobuf"))
+    return protobuf > 0 && protobuf >= preference(for: "application/json") ? .protobuf : .json
   }
 
   /// The instance that has passed this request on.

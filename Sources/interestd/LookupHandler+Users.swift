@@ -121,7 +121,7 @@ private struct BatchAnswerForm {
   private let isLines: Bool
 
   init(_ request: borrowing HTTPRequest) {
-    isLines = request.accepts("application/x-ndjson")
+    isLines = request.preference(for: "application/x-ndjson") > 0
     form = isLines ? .json : request.answerForm
   }
 

@@ -89,7 +89,7 @@ struct DrainTests {
 
   @Test("a peer that takes nothing, and one that sends nothing of what it has begun, do not hold it up")
   func stalled() throws {
-    let server = try NetworkServer.lines { $0.stall_ms = 200 }
+    let server = try NetworkServer.lines { $0.drainStall_ms = 200 }
     let blocked = try server.client(receiveBuffer_bytes: 4096)
     let half = try server.client()
     try blocked.send("big 20000000\n")
@@ -109,7 +109,7 @@ struct DrainTests {
   func slowReader() throws {
     let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") { LateFactory() }
     var limits = NetworkLimits()
-    limits.stall_ms = 1000
+    limits.drainStall_ms = 1000
     limits.request_ms = 2500
     let server = try NetworkServer(limits: limits, listeners: [listener])
     let client = try server.client(receiveBuffer_bytes: 4096)

@@ -18,6 +18,11 @@ enum HTTPCorpus {
     Case(name: name, input: input + "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n", replies: refusal(status, message))
   }
 
+  /// A reply without its body.
+  private static func headOnly(_ reply: String) -> String {
+    reply.firstRange(of: "\r\n\r\n").map { reply[..<$0.upperBound] + "<end>" } ?? reply
+  }
+
   private static let malformed = "the request is malformed: "
 
   static let cases: [Case] = plain + bodies + framing + headers + tooLong
@@ -42,6 +47,16 @@ enum HTTPCorpus {
     accepted(
       "head", "HEAD /12 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 10\r\n\r\n" + ok("get /2 []")),
+    accepted(
+      "head without a host", "HEAD / HTTP/1.1\r\n\r\n",
+      headOnly(refusal("400 Bad Request", "there must be one host field"))),
+    accepted(
+      "head that is malformed", "HEAD / HTTP/1.1\r\nHost: a\nb: c\r\n\r\n",
+      headOnly(refusal("400 Bad Request", "the request has a line feed without a carriage return"))),
+    accepted(
+      "head with a long header", "HEAD / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "b", count: 300))\r\n\r\n",
+      headOnly(
+        refusal("431 Request Header Fields Too Large", "the header is longer than \(limits.header) bytes"))),
     accepted("absolute form", "GET http://a:80/x?y=1 HTTP/1.1\r\nHost: a\r\n\r\n", ok("get /x y=1 []")),
     accepted("escapes", "GET /a%2Fb%20c?q=%26+%3d&r HTTP/1.1\r\nHost: a\r\n\r\n", ok("get /a/b c q=&+= r= []")),
     accepted("an unknown method", "BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n", ok("other /pot []")),
@@ -70,6 +85,10 @@ enum HTTPCorpus {
       "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\nHost: b\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
       ok("post /b [x]") + ok("get /2 []")),
     accepted("half a body", "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel", "<partial>"),
+    accepted(
+      "line feeds in a chunk",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n\n\n\n\r\n0\r\n\r\n",
+      ok("post /b [\n\n\n]")),
     accepted("half a chunk", "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "<partial>"),
     accepted(
       "expect: 100-continue", "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nhi",
@@ -115,6 +134,22 @@ enum HTTPCorpus {
       "chunks in http 1.0", "POST /b HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400 Bad Request",
       "http 1.0 has no transfer codings"),
     refused(
+      "line feeds alone between chunks",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n",
+      "400 Bad Request", malformed + "bad chunk"),
+    refused(
+      "a line feed alone behind the last chunk",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\n",
+      "400 Bad Request", malformed + "bad chunk"),
+    refused(
+      "a line feed alone in a trailer",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: b\nY: c\r\n\r\n",
+      "400 Bad Request", malformed + "bad chunk"),
+    refused(
+      "a line feed alone in a chunk's extension",
+      "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"\n\"\r\nhello\r\n0\r\n\r\n",
+      "400 Bad Request", malformed + "bad chunk"),
+    refused(
       "a chunk size that is none", "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
       "400 Bad Request", malformed + "bad chunk"),
     refused(
@@ -125,17 +160,17 @@ enum HTTPCorpus {
       "an open quote in a chunk's extension",
       "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"\r\nhello\r\n0\r\n\r\n",
       "400 Bad Request",
-      malformed + "bad chunk extension"),
+      malformed + "bad chunk"),
     refused(
       "a quote that is closed in a later line",
       "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n2;a=\"\r\n\"\r\n0\r\n\r\n",
       "400 Bad Request",
-      malformed + "bad chunk extension"),
+      malformed + "bad chunk"),
     refused(
       "an open quote in the last chunk's extension",
       "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n00;a=\"\r\nX: b\r\n\r\n",
       "400 Bad Request",
-      malformed + "bad chunk extension"),
+      malformed + "bad chunk"),
   ]
 
   static let headers = [

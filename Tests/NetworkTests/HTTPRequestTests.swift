@@ -35,6 +35,23 @@ struct HTTPRequestTests {
     #expect(found == "\(expected)")
   }
 
+  @Test(
+    "a media type is wanted as much as Accept says",
+    arguments: [
+      ("application/x-protobuf", 1000), ("text/html, Application/X-Protobuf;q=0.5", 500),
+      ("application/x-protobuf;q=0", 0), ("application/x-protobuf ; v=1 ; Q=0.000", 0),
+      ("application/x-protobuf;v=2", 1000), ("application/x-protobuf;q=much", 0), ("application/x-protobufs", 0),
+      ("*/*", 0), ("", 0),
+    ])
+  func preferences(accept: String, thousandths: Int) {
+    var driver = HTTPDriver(
+      handler: Handler { request, response in
+        response.body.append("\(request.preference(for: "application/x-protobuf"))")
+      })
+    driver.feed("GET / HTTP/1.1\r\nHost: a\r\nAccept: \(accept)\r\n\r\n".utf8)
+    #expect(driver.replies.hasSuffix("\r\n\r\n\(thousandths)"))
+  }
+
   @Test("the root matches itself")
   func root() {
     #expect(get("/") { request, response in response.body.append(request.matches("/") ? "yes" : "no") } == "yes")
