@@ -111,11 +111,12 @@ static inline int cnet_name_count(const GENERAL_NAMES *names) { return sk_GENERA
 static inline const GENERAL_NAME *cnet_name(const GENERAL_NAMES *names, int index) {
   return sk_GENERAL_NAME_value(names, index);
 }
-/// The text of a DNS name, a URI or an email address; null for names of other kinds.
+/// The text of a DNS name or a URI; null for names of other kinds: what people choose for themselves, as email addresses, authorities may
+/// put beside whom they vouch for.
 static inline const ASN1_IA5STRING *cnet_name_text(const GENERAL_NAME *name) {
   int kind = 0;
   void *value = GENERAL_NAME_get0_value(name, &kind);
-  return kind == GEN_DNS || kind == GEN_URI || kind == GEN_EMAIL ? (const ASN1_IA5STRING *)value : 0;
+  return kind == GEN_DNS || kind == GEN_URI ? (const ASN1_IA5STRING *)value : 0;
 }
 
 /// SHA-256 of the bytes, into 32 bytes.

@@ -32,7 +32,7 @@ extension Schema {
       Key("auth.admin_tokens_file", \.auth.adminTokensFile, .path, "Tokens that may administer, and read."),
       Key(
         "auth.read_subjects", \.auth.readSubjects, .names,
-        "Common names, DNS names, URIs or email addresses of certificates that may read. Exactly, without wildcards."),
+        "Common names, DNS names or URIs of certificates that may read. Exactly, without wildcards."),
       Key("auth.admin_subjects", \.auth.adminSubjects, .names, "Such names that may administer, and read."),
       Key(
         "auth.metrics", \.auth.metrics, .choice,

@@ -98,7 +98,8 @@ struct TLSTests {
   @Test("a client must have a certificate of the authority, where one is asked for")
   func mutual() throws {
     let others = try Certificates(name: "another authority")
-    let client = try certificates.issue("client", subject: "ranker", names: "DNS:ranker.example,URI:spiffe://a/ranker")
+    let client = try certificates.issue(
+      "client", subject: "ranker", names: "DNS:ranker.example,URI:spiffe://a/ranker,email:boss,IP:10.0.0.9")
     let stranger = try others.issue("client", subject: "ranker")
     let expired = try certificates.issue("expired", subject: "ranker", days: -1)
     let refusals = Refusals()

@@ -1,6 +1,6 @@
 internal import CNet
 
-/// Whom a verified certificate names: the subject's common name, and the alternative names that are DNS names, URIs or email addresses.
+/// Whom a verified certificate names: the subject's common name, and the alternative names that are DNS names or URIs.
 public struct PeerIdentity: Sendable, Equatable {
   public let names: [String]
 
