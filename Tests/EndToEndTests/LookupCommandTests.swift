@@ -47,10 +47,10 @@ struct LookupCommandTests {
       (["--behaviors", "x"], "--behaviors needs a whole number from 0 to 255, not 'x'", 2),
       (["--order", "newest"], "--order needs one of recency, frequency, not 'newest'", 2),
       (["--fields", "counts,foo"], "--fields is refused: 'foo' is not one of events, counts,", 2),
-      (["--as-of", "yesterday"], "--as-of is refused: 'yesterday' is neither ", 2),
+      (["--as-of", "yesterday"], "--as-of is refused: 'yesterday' is no ", 2),
       (["--generation", "0"], "--generation needs a whole number from 1 to 4294967295, not '0'", 2),
       (["--generation", "2"], "--generation: there is generation 1 only", 1),
-      (["--as-of", "1"], "--as-of: as_of is before the day", 1),
+      (["--as-of", "1"], "--as-of: the user's newest event is of 2017-09-29", 1),
       (["--ca", "ca.crt"], "--ca goes with --endpoint URL", 1),
     ])
   func values(options: [String], message: String, code: Int32) throws {
