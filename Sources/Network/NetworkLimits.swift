@@ -17,7 +17,7 @@ public struct NetworkLimits: Sendable {
   /// are ended for which most waits: the server outlasts as many slow peers as come.
   public var waiting_bytes = 64 << 20
   /// Where output has no room, connections whose peers have taken none of much for so long are ended first.
-  public var stall_ms = 1_000
+  public var stall_ms = 5_000
   /// A connection between two requests is closed after this.
   public var idle_ms = 60_000
   /// Or after this, where that is less: as long as it has had no request, or none that was let in.
