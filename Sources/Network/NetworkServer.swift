@@ -46,8 +46,8 @@ public final class NetworkServer: @unchecked Sendable {  // the threads are only
 
   /// Stops accepting, answers what has arrived, and ends each connection after its last full reply; a request that is half
   /// here may still be completed. Then waits for the clients' own end, so that no reply is lost to a reset; what is left
-  /// after `grace_ms` is closed, and before that what makes no progress (`NetworkLimits.drainStall_ms`). Returns when all threads have ended; a call during another can
-  /// only shorten its grace, and returns at once.
+  /// after `grace_ms` is closed, and before that what makes no progress (`NetworkLimits.drainStall_ms`). Returns when all
+  /// threads have ended; a call during another can only shorten its grace, and returns at once.
   public func drain(grace_ms: Int) {
     for worker in workers { worker.loop.ask(drainWithin: grace_ms) }
     for worker in workers {
