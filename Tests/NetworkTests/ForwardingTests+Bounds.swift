@@ -82,8 +82,14 @@ extension ForwardingTests {
     for client in clients[2...] { #expect(try client.read(asLongAs: failure("timedOut")) == failure("timedOut")) }
     let next = try server.client()
     try next.send(get("/there/6"))
-    let other = try there.accept()
-    #expect(try other.request().hasPrefix("GET /there/6 "))
+    // Where the third was over before the time of the fourth, that one got a connection for a moment.
+    var other = try there.accept()
+    var request = try other.request()
+    if request.hasPrefix("GET /there/4 ") {
+      other = try there.accept()
+      request = try other.request()
+    }
+    #expect(request.hasPrefix("GET /there/6 "))
     try other.send(reply("<6>"))
     #expect(try next.read(asLongAs: reply("<6>")) == reply("<6>"))
   }
