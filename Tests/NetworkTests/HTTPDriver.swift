@@ -57,7 +57,8 @@ final class EchoHandler: HTTPHandler {
     if request.matches("/missing") { return response.failNotFound() }
     if request.matches("/big/*") {
       let size = Int(String(decoding: request.segment(1), as: UTF8.self)) ?? 0
-      for _ in 0..<size { response.body.append(UInt8(ascii: "x")) }
+      response.body.reserve(size).initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "x"), count: size)
+      response.body.commit(size)
       return
     }
     if request.matches("/only-get") {
