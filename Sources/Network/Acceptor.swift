@@ -4,6 +4,8 @@ internal import CNet
 final class Acceptor {
   let descriptor: Int32
   let listener: Listener
+  /// Among its loop's, in the order of the listeners: the same on all loops of a server.
+  let index: Int
   let limits: NetworkLimits
   private(set) var isPaused = false
   private unowned let loop: NetworkLoop
@@ -15,7 +17,8 @@ final class Acceptor {
   }()
   private var event: Event?
 
-  init(_ listener: Listener, loop: NetworkLoop) throws(NetworkError) {
+  init(_ listener: Listener, index: Int, loop: NetworkLoop) throws(NetworkError) {
+    self.index = index
     descriptor = try listener.duplicate()
     self.listener = listener
     limits = listener.limits ?? loop.limits

@@ -25,6 +25,12 @@ final class NetworkLoop: @unchecked Sendable {
   private let mutex = Mutex()
   /// The grace of a drain that another thread has asked for.
   private var asked_ms: Int?
+  /// Connections that other loops have accepted for this one, and their acceptors' index; nil: it takes no more.
+  private var handed: [Handed]? = []
+  /// Connections that are here, and those that are handed over.
+  private let load = Atomic<Int>(0)
+  /// All loops of the server, before any of them runs.
+  var siblings: [Sibling] = []
 
   /// Where bytes are received: as many as the limits of any listener let in at once.
   let readMemory: UnsafeMutableRawPointer
@@ -81,7 +87,9 @@ final class NetworkLoop: @unchecked Sendable {
       byteCount: listeners.reduce(max(limits.input_bytes, Connection.piece_bytes)) {
         max($0, $1.limits?.input_bytes ?? 0)
       }, alignment: 16)
-    for listener in listeners { acceptors.append(try Acceptor(listener, loop: self)) }
+    for (index, listener) in listeners.enumerated() {
+      acceptors.append(try Acceptor(listener, index: index, loop: self))
+    }
   }
 
   deinit {
@@ -121,6 +129,12 @@ final class NetworkLoop: @unchecked Sendable {
     shedEvent = nil
   }
 
+  struct Sibling {
+    unowned let loop: NetworkLoop  // the server holds all of them until all have ended
+  }
+
+  private typealias Handed = (descriptor: Int32, acceptor: Int)
+
   private static func from(_ context: UnsafeMutableRawPointer?) -> NetworkLoop {
     Unmanaged<NetworkLoop>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
   }
@@ -149,10 +163,48 @@ final class NetworkLoop: @unchecked Sendable {
       return false
     }
     counters.accepted.add(1, ordering: .relaxed)
-    connections[descriptor] = Connection(
-      socket: Socket(descriptor: descriptor), handler: acceptor.factory.makeConnection(), acceptor: acceptor, loop: self
-    )
+    // Whoever comes first would take all of those who connect together, and leave the other processors to nobody.
+    if let idler = idler, idler.take((descriptor, acceptor.index)) { return true }
+    load.add(1, ordering: .relaxed)
+    admit((descriptor, acceptor.index))
     return true
+  }
+
+  /// The loop that has fewest connections; nil where this one has not more.
+  private var idler: NetworkLoop? {
+    var (idler, least) = (nil as NetworkLoop?, load.load(ordering: .relaxed))
+    for sibling in siblings {
+      let load = sibling.loop.load.load(ordering: .relaxed)
+      if load < least { (idler, least) = (sibling.loop, load) }
+    }
+    return idler
+  }
+
+  /// From another loop's thread: false where this one takes no more.
+  private func take(_ connection: Handed) -> Bool {
+    let isTaken = mutex.withLock {
+      guard handed != nil else { return false }
+      handed?.append(connection)
+      load.add(1, ordering: .relaxed)
+      return true
+    }
+    if isTaken { eventfd_write(wakeDescriptor, 1) }
+    return isTaken
+  }
+
+  private func admit(_ connection: Handed) {
+    let acceptor = acceptors[connection.acceptor]
+    connections[connection.descriptor] = Connection(
+      socket: Socket(descriptor: connection.descriptor), handler: acceptor.factory.makeConnection(), acceptor: acceptor,
+      loop: self)
+  }
+
+  private func admitHanded(andNoMore isLast: Bool = false) {
+    let arrived = mutex.withLock {
+      defer { handed = isLast || handed == nil ? nil : [] }
+      return handed ?? []
+    }
+    for connection in arrived { admit(connection) }
   }
 
   private func pause(_ paused: [Acceptor], _ counters: NetworkCounters) {
@@ -171,12 +223,14 @@ final class NetworkLoop: @unchecked Sendable {
   private func woken() {
     var count: UInt64 = 0
     eventfd_read(wakeDescriptor, &count)
+    admitHanded()
     guard let grace_ms = mutex.withLock({ asked_ms }) else { return }
     graceEvent?.add(after_ns: UInt64(max(grace_ms, 0)) * 1_000_000)
     if !isDraining { drain() }
   }
 
   private func drain() {
+    admitHanded(andNoMore: true)
     // Who has connected by now is let in: closing the socket would reset them.
     for acceptor in acceptors { while !acceptor.isPaused && acceptOne(acceptor) {} }
     isDraining = true
@@ -246,6 +300,7 @@ final class NetworkLoop: @unchecked Sendable {
   /// The connection is closed, and its descriptor may be another's from now on.
   func closed(_ connection: Connection) {
     connections[connection.descriptor] = nil
+    load.subtract(1, ordering: .relaxed)
     connection.counters.open.subtract(1, ordering: .relaxed)
     if isDraining {
       if connections.isEmpty { event_base_loopbreak(base) }

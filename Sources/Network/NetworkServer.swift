@@ -1,6 +1,7 @@
 import Threads
 
-/// Loops on threads of their own, and what they listen on. A connection stays with the loop that accepted it.
+/// Loops on threads of their own, and what they listen on. Whichever of them accepts a connection gives it
+/// to the one that has fewest, where it stays.
 public final class NetworkServer: @unchecked Sendable {  // the threads are only touched under `mutex`
   /// Where it listens, in the order of the listeners.
   public let addresses: [SocketAddress]
@@ -39,6 +40,7 @@ public final class NetworkServer: @unchecked Sendable {  // the threads are only
     for _ in 0..<max(count, 1) {
       loops.append(try NetworkLoop(listeners: listeners, limits: limits, outputs: outputs, accept: accept))
     }
+    for loop in loops { loop.siblings = loops.map { NetworkLoop.Sibling(loop: $0) } }
     workers = loops.enumerated().map { index, loop in Worker(loop: loop, name: "\(name)-\(index)") }
   }
 
