@@ -64,7 +64,7 @@ public final class LookupLoad: @unchecked Sendable {  // `thread` is the caller'
   /// Until the next lookup is due: the rate is what is asked for.
   private func pause(_ time_ns: UInt64) {
     var time = timespec(tv_sec: Int(time_ns / 1_000_000_000), tv_nsec: Int(time_ns % 1_000_000_000))
-    nanosleep(&time, nil)
+    nanosleep(&time, nil)  // the load's own pace: it waits for nobody
   }
 
   /// As many as the limit allows, spread over all.

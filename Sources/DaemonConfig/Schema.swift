@@ -232,7 +232,7 @@ enum Schema {
       ),
       Key(
         "http.threads", \.http.threads, .integer(0...256),
-        "Threads that serve connections; a connection stays with the one that accepted it. 0: one where answers are kept ready "
+        "Threads that serve connections, which are spread over them and stay where they are. 0: one where answers are kept ready "
           + "(lookup.cache_bytes), otherwise as many as there are processors, 4 at most."),
       Key(
         "http.maximum_connections", \.http.maximumConnections, .integer(1...1_000_000),

@@ -1,6 +1,7 @@
 import GRPC
 import Glibc
 import Network
+import TestKit
 import Testing
 
 @Suite("gRPC on a socket")
@@ -50,25 +51,11 @@ private final class LateService: GRPCService {
 
 /// A client of HTTP/2 on a blocking socket, whose reads fail after 20 seconds.
 private final class Caller {
-  struct Failure: Error { let number: Int32 }
-
   let http2 = HTTP2Client()
   private let descriptor: Int32
 
   init(_ port: Int) throws {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    var patience = timeval(tv_sec: 20, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    var name = sockaddr_in()
-    name.sin_family = sa_family_t(AF_INET)
-    name.sin_port = in_port_t(UInt16(port).bigEndian)
-    name.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let code = withUnsafePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard code == 0 else { throw Failure(number: errno) }
+    descriptor = try connectToLoopback(port: port)
   }
 
   deinit { close(descriptor) }
@@ -76,7 +63,7 @@ private final class Caller {
   func send() throws {
     let bytes = http2.output()
     guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
-      throw Failure(number: errno)
+      throw SystemFailure(number: errno)
     }
   }
 
@@ -88,7 +75,7 @@ private final class Caller {
 
   func readOnce() throws {
     let bytes = try receive()
-    if bytes.isEmpty { throw Failure(number: 0) }
+    if bytes.isEmpty { throw SystemFailure(number: 0) }
     #expect(http2.input(bytes))
   }
 
@@ -97,7 +84,7 @@ private final class Caller {
   private func receive() throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 1 << 16)
     let count = recv(descriptor, &bytes, bytes.count, 0)
-    guard count >= 0 else { throw Failure(number: errno) }
+    guard count >= 0 else { throw SystemFailure(number: errno) }
     return Array(bytes[..<count])
   }
 }

@@ -124,19 +124,25 @@ struct NetworkServerTests {
     #expect(server.counters.values.shed == 8 - left)
   }
 
-  @Test("a long reply for which there is no room is refused, and none is cut short")
-  func longReplies() throws {
+  private var longRequest: String { "GET /big/15000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" }
+
+  /// For one such reply, and no second one.
+  private func longReplyServer(stall_ms: Int) throws -> NetworkServer {
     let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") {
       HTTPServer(handler: EchoHandler())
     }
     var limits = NetworkLimits()
     limits.waiting_bytes = 20_000_000
     limits.write_ms = 600_000
-    limits.stall_ms = 600_000
-    let server = try NetworkServer(limits: limits, listeners: [listener])
-    let request = "GET /big/15000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    limits.stall_ms = stall_ms
+    return try NetworkServer(limits: limits, listeners: [listener])
+  }
+
+  @Test("a long reply for which there is no room is refused, and none is cut short")
+  func longReplies() throws {
+    let server = try longReplyServer(stall_ms: 600_000)
     let clients = try (0..<6).map { _ in try server.client(receiveBuffer_bytes: 4096) }
-    for client in clients { try client.send(request) }
+    for client in clients { try client.send(longRequest) }
     var (whole, refused) = (0, 0)
     for client in clients {
       let text = try client.readToEnd()
@@ -146,28 +152,21 @@ struct NetworkServerTests {
     #expect(whole > 0 && refused > 0 && whole + refused == 6, "\(whole) \(refused)")
     #expect(server.counters.values.shed == 0)
     let last = try server.client()
-    try last.send(request)
+    try last.send(longRequest)
     #expect(try last.readToEnd().utf8.count > 15_000_000)
   }
 
   @Test("where a long reply finds no room, those who have stopped reading give theirs up")
   func stalled() throws {
-    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") {
-      HTTPServer(handler: EchoHandler())
-    }
-    var limits = NetworkLimits()
-    limits.waiting_bytes = 20_000_000
-    limits.stall_ms = 0
-    let server = try NetworkServer(limits: limits, listeners: [listener])
-    let request = "GET /big/15000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    let server = try longReplyServer(stall_ms: 0)
     let deaf = try (0..<2).map { _ in try server.client(receiveBuffer_bytes: 4096) }
-    try deaf[0].send(request)
+    try deaf[0].send(longRequest)
     #expect(try deaf[0].read(1) == Array("H".utf8))
-    try deaf[1].send(request)
+    try deaf[1].send(longRequest)
     #expect(try deaf[1].readToEnd().hasPrefix("HTTP/1.1 503 "))
     #expect(server.wait { $0.shed == 1 })
     let last = try server.client()
-    try last.send(request)
+    try last.send(longRequest)
     #expect(try last.readToEnd().utf8.count > 15_000_000)
   }
 

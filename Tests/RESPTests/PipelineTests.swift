@@ -2,6 +2,7 @@ import Bytes
 import Glibc
 import Network
 import RESP
+import TestKit
 import Testing
 import Threads
 
@@ -167,25 +168,10 @@ private struct Expectation {
 
 /// A blocking TCP client on loopback; a read that takes 20 seconds fails.
 private final class RawSocket {
-  struct Failure: Error { let number: Int32 }
-
   private let descriptor: Int32
 
   init(port: Int) throws {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    var patience = timeval(tv_sec: 20, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    var name = sockaddr_in()
-    name.sin_family = sa_family_t(AF_INET)
-    name.sin_port = in_port_t(UInt16(port).bigEndian)
-    name.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let code = withUnsafePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard code == 0 else { throw Failure(number: errno) }
+    descriptor = try connectToLoopback(port: port)
   }
 
   deinit { close(descriptor) }
@@ -196,7 +182,7 @@ private final class RawSocket {
       let count = bytes.withUnsafeBytes {
         Glibc.send(descriptor, $0.baseAddress! + at, bytes.count - at, Int32(MSG_NOSIGNAL))
       }
-      guard count > 0 else { throw Failure(number: errno) }
+      guard count > 0 else { throw SystemFailure(number: errno) }
       at += count
     }
   }
@@ -213,7 +199,7 @@ private final class RawSocket {
   func read() throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 1 << 18)
     let count = recv(descriptor, &bytes, bytes.count, 0)
-    guard count >= 0 else { throw Failure(number: errno) }
+    guard count >= 0 else { throw SystemFailure(number: errno) }
     return Array(bytes[..<count])
   }
 }
