@@ -153,7 +153,10 @@ enum Schema {
         "The topic of behaviors. Flag: --topic."),
       Key(
         "kafka.group", \.kafka.group, .text("1 to 255 bytes") { (1...255).contains($0.utf8.count) },
-        "The consumer group: instances of one group share the partitions. Flag: --group."),
+        """
+        The consumer group: instances of one group share the partitions. Each topic wants a group of its own, as all \
+        members of a group wait for one that is gone, until its session ends. Flag: --group.
+        """),
       Key(
         "kafka.format", \.kafka.format, .choice,
         "What a record's value is; auto tells it per record by its first byte."),

@@ -216,11 +216,10 @@ struct BadInputTests {
     try topic.publish([(1, Array("u2".utf8), Array(good.utf8))])
     let daemon = try Daemon(DataSet.sample, topic, state: state)
     var told = ""
-    #expect(
-      eventually {
-        told = (try? daemon.get("/readyz").body) ?? ""
-        return told.contains("1000 of 1000 records are bad")
-      }, "\(told)")
+    try daemon.reach("the breaker told") {
+      told = try daemon.get("/readyz").body
+      return told.contains("1000 of 1000 records are bad")
+    }
     #expect(told.contains("partition 0 of topic \(topic.name) is stopped at offset 1000"))
     #expect(!told.contains("partition 1"))
     #expect(try daemon.sum("interestd_behaviors_total") == 1)

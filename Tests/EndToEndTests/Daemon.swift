@@ -25,7 +25,8 @@ final class Daemon {
     grpc = Self.address(of: "grpc", in: command.error) ?? "off"
   }
 
-  /// `run` of a data set on a topic. The group notices a member that was killed after 2 s.
+  /// `run` of a data set on a topic, in a group of the topic's name: the broker is shared, and members that other tests kill or
+  /// pause would hold up its group. The group notices a member that was killed after 2 s.
   ///
   /// - Parameters:
   ///   - flags: More of them.
@@ -36,7 +37,7 @@ final class Daemon {
   ) throws {
     let catalog = try String(contentsOfFile: data.configuration, encoding: .utf8)
     let configuration = "\(state).yaml"
-    try (catalog + "\nkafka: {properties: {\(properties)}}\n").write(
+    try (catalog + "\nkafka: {group: \(topic.name), properties: {\(properties)}}\n").write(
       toFile: configuration, atomically: true, encoding: .utf8)
     try self.init(
       ["run", "--config", configuration, "--cluster-map", data.clusterMap, "--state", state] + topic.flags + flags,

@@ -14,10 +14,7 @@ struct DeadLetterTests {
   }
 
   private func run(_ topic: Topic, _ environment: [String: String] = [:], applied: Int) throws {
-    // A group of its own: others' instances would rebalance it.
-    let daemon = try Daemon(
-      DataSet.sample, topic, state: state,
-      environment: environment.merging(["INTERESTD_KAFKA__GROUP": topic.name]) { $1 })
+    let daemon = try Daemon(DataSet.sample, topic, state: state, environment: environment)
     try daemon.awaitApplied(applied)
     try daemon.stop()
   }

@@ -73,8 +73,7 @@ struct EraseTests {
     #expect(try erase("1062", configuration: configuration(), topic: topic).code == 0)
     let later = #"{"user_id":"1062","shop_id":"42","type":"order","time_ms":1500000000000}"#
     try topic.publish([(nil, Array("1062".utf8), Array(later.utf8))])
-    let daemon = try Daemon(
-      DataSet.sample, topic, state: folder.file("state"), environment: ["INTERESTD_KAFKA__GROUP": topic.name])
+    let daemon = try Daemon(DataSet.sample, topic, state: folder.file("state"))
     try daemon.awaitApplied(15_803)
     let reply = try daemon.get("/v1/users/1062/sequence?groups=100000").body
     #expect(reply.contains(#""events":1"#) && reply.split(separator: #""events":"#).count == 2, "\(reply)")

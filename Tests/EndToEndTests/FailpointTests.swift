@@ -70,9 +70,7 @@ struct FailpointTests {
 
   private func daemon(_ data: DataSet, _ topic: Topic, _ name: String, _ environment: [String: String]) throws -> Daemon
   {
-    try Daemon(
-      data, topic, state: folder.file(name),
-      environment: environment.merging(["INTERESTD_KAFKA__GROUP": topic.name]) { $1 })
+    try Daemon(data, topic, state: folder.file(name), environment: environment)
   }
 
   @Test(

@@ -83,7 +83,7 @@ struct IngestCommandTests {
     let daemon = try Daemon(DataSet.sample, topic, state: folder.file("topic"))
     try daemon.awaitApplied(15_801)
     try daemon.stop()
-    let offsets = try topic.committed(by: "interestd")
+    let offsets = try topic.committed(by: topic.name)
     #expect(offsets.count == 8)
     #expect(offsets.values.reduce(0, +) == 15_801)
     #expect(try dump(folder.file("topic")) == dump(state))

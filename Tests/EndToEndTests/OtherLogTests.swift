@@ -13,7 +13,7 @@ struct OtherLogTests {
   }
 
   private func daemon(_ data: DataSet, _ topic: Topic) throws -> Daemon {
-    try Daemon(data, topic, state: state, environment: ["INTERESTD_KAFKA__GROUP": topic.name])
+    try Daemon(data, topic, state: state)
   }
 
   @Test("made anew with more records than before, it is lost history, and nothing is served")

@@ -39,16 +39,15 @@ private final class World {
     try daemon.stop()
   }
 
-  /// A group of its own: others' instances would rebalance it.
-  var environment: [String: String] {
-    ["INTERESTD_INGEST__BREAKER_PERCENT": "100", "INTERESTD_KAFKA__GROUP": topic.name]
-  }
+  let environment = ["INTERESTD_INGEST__BREAKER_PERCENT": "100"]
 
   func startRedrive(_ flags: [String] = []) throws -> Command {
     try Interestd.start(redriving + flags, environment: environment)
   }
 
-  private var redriving: [String] { ["redrive", "--config", data.configuration, "--json"] + topic.flags }
+  private var redriving: [String] {
+    ["redrive", "--config", data.configuration, "--json", "--group", topic.name] + topic.flags
+  }
 
   @discardableResult
   func redrive(_ flags: String..., expecting code: Int32 = 0) throws -> Command.Outcome {

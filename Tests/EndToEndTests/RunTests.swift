@@ -84,7 +84,7 @@ struct RunTests {
     #expect(try daemon.sum("interestd_partition_durable_offset") == 0)
     let outcome = try daemon.stop(signal)
     #expect(outcome.error.contains("message=stopped"))
-    #expect(try topic.committed(by: "interestd").values.reduce(0, +) == 15_801)
+    #expect(try topic.committed(by: topic.name).values.reduce(0, +) == 15_801)
     // Nothing is read again.
     let again = try Daemon(DataSet.sample, topic, state: state)
     try again.awaitReady()
@@ -144,7 +144,7 @@ struct RunTests {
     try daemon.awaitReady()
     #expect(try daemon.get("/v1/users/1062/sequence").body.hasSuffix("\"groups\":[]}\n"))
     try daemon.stop()
-    #expect(try topic.committed(by: "interestd", partitions: 3) == [0: 0, 1: 0, 2: 0])
+    #expect(try topic.committed(by: topic.name, partitions: 3) == [0: 0, 1: 0, 2: 0])
     #expect(try dump(state).isEmpty)
   }
 

@@ -11,8 +11,7 @@ struct TopologyTests {
   private func instance(
     _ data: DataSet, _ topic: Topic, _ name: String, _ environment: [String: String] = [:], session_ms: Int = 2000
   ) throws -> Daemon {
-    // A group of its own: the broker is shared.
-    let own = ["INTERESTD_KAFKA__GROUP": topic.name, "INTERESTD_BUFFER__AGE_MS": "100"]
+    let own = ["INTERESTD_BUFFER__AGE_MS": "100"]
     return try Daemon(
       data, topic, state: folder.file(name), environment: own.merging(environment) { $1 },
       properties: "session.timeout.ms: \(session_ms), heartbeat.interval.ms: 300")
@@ -125,7 +124,7 @@ struct TopologyTests {
     var instances = try ["a", "b"].map { name in
       try Daemon(
         data, topic, state: folder.file(name),
-        environment: ["INTERESTD_KAFKA__GROUP": topic.name, "INTERESTD_BUFFER__AGE_MS": "100"],
+        environment: ["INTERESTD_BUFFER__AGE_MS": "100"],
         flags: ["--resp", "127.0.0.1:0"])
     }
     // Before there is a state there is nothing to answer from.

@@ -11,9 +11,7 @@ struct VolumeTests {
   {
     try Daemon(
       data, topic, state: state,
-      environment: environment.merging([
-        "INTERESTD_KAFKA__GROUP": topic.name, "INTERESTD_BUFFER__AGE_MS": "100", "INTERESTD_BUFFER__EVENTS": "2000",
-      ]) { $1 })
+      environment: environment.merging(["INTERESTD_BUFFER__AGE_MS": "100", "INTERESTD_BUFFER__EVENTS": "2000"]) { $1 })
   }
 
   @Test("below the room that is kept free nothing is read, lookups go on, and why is told")

@@ -2,7 +2,7 @@ import Glibc
 
 /// Waits until `condition` holds, looking again every few milliseconds; false where `seconds` passed first. For what announces
 /// itself in no other way: another process, a thread that publishes.
-public func eventually(within seconds: Double = 30, _ condition: () throws -> Bool) rethrows -> Bool {
+public func eventually(within seconds: Double = 60, _ condition: () throws -> Bool) rethrows -> Bool {
   var start = timespec()
   clock_gettime(CLOCK_MONOTONIC, &start)
   while try !condition() {
