@@ -6,9 +6,11 @@ import RocksDB
 /// A reader's memory, reused from lookup to lookup. One thread's.
 public final class ReadScratch {
   private var run = BehaviorRun()
+  /// States that are to be folded into one.
+  private var parts: ContiguousArray<UnsafeRawBufferPointer> = []
   private var folder: StateFolder
   private var keyBytes = ByteBuffer()
-  /// The state of the buffers' runs, where it is folded with others.
+  /// The state of the buffers' runs.
   private var runState = ByteBuffer(capacity: 1 << 14)
   /// Whether a proof is wanted of each state that is read.
   public var wantsProof = false
@@ -25,42 +27,55 @@ public final class ReadScratch {
     return keyBytes.bytes
   }
 
-  /// Folds what is stored of a user, partition by partition, and what the buffers have into one. Where a buffer has an erasure of the
-  /// user, earlier buffers of that partition and what is stored do not count.
-  fileprivate func fold<Result>(
-    _ stored: (_ partition: UInt16) -> UnsafeRawBufferPointer?, _ user: UnsafeRawBufferPointer,
-    _ partitions: Range<UInt16>, _ buffers: [FoldBuffer], _ body: (UnsafeRawBufferPointer?) -> Result
-  ) -> Result {
-    let limit = (buffers.count + 1) * partitions.count + 1
-    return withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: limit) { parts in
-      var count = 0
-      func add(_ part: UnsafeRawBufferPointer) {
-        parts.initializeElement(at: count, to: part)
-        count += 1
-      }
-      run.clear()
-      for partition in partitions {
-        var isErased = false
-        // The newest last: a lane's buffers follow one another in the order of offsets.
-        for buffer in buffers.reversed() where !isErased {
-          let earlier = buffer.read(user: user, partition: partition, into: &run)
-          if let place = earlier.place { note(place) }
-          if let folded = earlier.folded { add(folded) }
-          isErased = earlier.isErased
-        }
-        if !isErased, let state = stored(partition) { add(state) }
-      }
-      if run.count > 0 {
-        let state = folder.state(of: run.behaviors, run.count)
-        if count == 0 { return body(state) }
-        // The state lies in the memory that folding it with the others needs.
-        runState.clear()
-        runState.append(state)
-        add(runState.bytes)
-      }
-      if count == 0 { return body(nil) }
-      if count == 1 { return body(parts[0]) }
-      return body(folder.fold(UnsafeBufferPointer(rebasing: parts[0..<count])))
+  fileprivate func begin() {
+    run.clear()
+    parts.removeAll(keepingCapacity: true)
+  }
+
+  fileprivate func add(_ state: UnsafeRawBufferPointer) { parts.append(state) }
+
+  /// Adds what the buffers have of a user. False where one has an erasure: earlier buffers of that partition and what is stored do not
+  /// count.
+  fileprivate func add(_ user: UnsafeRawBufferPointer, _ partition: UInt16, of buffers: [FoldBuffer]) -> Bool {
+    // The newest last: a lane's buffers follow one another in the order of offsets.
+    for buffer in buffers.reversed() {
+      let earlier = buffer.read(user: user, partition: partition, into: &run)
+      if let place = earlier.place { note(place) }
+      if let folded = earlier.folded { parts.append(folded) }
+      if earlier.isErased { return false }
+    }
+    return true
+  }
+
+  /// Makes one state of the behaviors that were added one by one.
+  fileprivate func finishRun() {
+    if run.count == 0 { return }
+    // Out of the memory that folding it with others needs.
+    runState.clear()
+    runState.append(folder.state(of: run.behaviors, run.count))
+    parts.append(runState.bytes)
+  }
+
+  /// All that was added as one state; nil: nothing was.
+  fileprivate func folded() -> UnsafeRawBufferPointer? {
+    parts.isEmpty ? nil : parts.withUnsafeBufferPointer { folder.fold($0) }
+  }
+
+  /// Calls `body` with a user's stored state, folded with all that was added.
+  fileprivate func withStored<Result>(
+    _ key: UnsafeRawBufferPointer, _ view: View, _ family: ColumnFamily,
+    _ body: (UnsafeRawBufferPointer?) -> Result
+  ) throws(RocksDBError) -> Result {
+    if parts.isEmpty { return try view.database.get(key, in: family, body) }
+    let merging = MergeScratch.ofThread.takeUnretainedValue()
+    swap(&parts, &merging.beside)
+    // Where there was no merge, or an error.
+    defer { merging.beside.removeAll(keepingCapacity: true) }
+    return try view.database.get(key, in: family) { stored in
+      if merging.beside.isEmpty { return body(stored) }
+      swap(&parts, &merging.beside)
+      if let stored { parts.append(stored) }
+      return body(folded())
     }
   }
 }
@@ -83,9 +98,11 @@ extension Generation {
     defer { views.release(view) }
     do {
       if partitions.count == 1, let partition = partitions.first {
-        return try view.database.get(scratch.key(user, partition), in: family) { stored in
-          scratch.fold({ _ in stored }, user, partitions, view.buffers, body)
-        }
+        scratch.begin()
+        let isStoredWanted = scratch.add(user, partition, of: view.buffers)
+        scratch.finishRun()
+        if !isStoredWanted { return body(scratch.folded()) }
+        return try scratch.withStored(scratch.key(user, partition), view, family, body)
       }
       return try fold(of: user, in: partitions, view, scratch, body)
     } catch {
@@ -100,17 +117,16 @@ extension Generation {
   ) throws(RocksDBError) -> Result {
     var copies = ByteBuffer(capacity: 1 << 14)
     var places: [Range<Int>] = []
-    for partition in partitions {
+    scratch.begin()
+    for partition in partitions where scratch.add(user, partition, of: view.buffers) {
       let start = copies.count
       try view.database.get(scratch.key(user, partition), in: family) { if let state = $0 { copies.append(state) } }
-      places.append(start..<copies.count)
+      if copies.count > start { places.append(start..<copies.count) }
     }
+    scratch.finishRun()
     let bytes = copies.bytes
-    func stored(_ partition: UInt16) -> UnsafeRawBufferPointer? {
-      let place = places[Int(partition - partitions.lowerBound)]
-      return place.isEmpty ? nil : UnsafeRawBufferPointer(rebasing: bytes[place])
-    }
-    return scratch.fold(stored, user, partitions, view.buffers, body)
+    for place in places { scratch.add(UnsafeRawBufferPointer(rebasing: bytes[place])) }
+    return body(scratch.folded())
   }
 
   /// How far a partition is durably folded; nil where it never was.

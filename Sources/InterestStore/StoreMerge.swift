@@ -28,6 +28,10 @@ final class StoreMerge: MergeOperator {
     MergeScratch.ofThread._withUnsafeGuaranteedRef { scratch in
       scratch.operands.removeAll(keepingCapacity: true)
       for index in 0..<operands.count { scratch.operands.append(operands[index]) }
+      if !scratch.beside.isEmpty && StoreKey.kind(of: key) == .state {
+        scratch.operands.append(contentsOf: scratch.beside)
+        scratch.beside.removeAll(keepingCapacity: true)
+      }
       return scratch.operands.withUnsafeBufferPointer { operands in
         switch StoreKey.kind(of: key) {
         case .state: counted(scratch.fold(operands, rules))
@@ -41,7 +45,7 @@ final class StoreMerge: MergeOperator {
 }
 
 /// What a thread merges in, for whichever databases: it goes with the thread, as operators come and go with generations.
-private final class MergeScratch {
+final class MergeScratch {
   private final class Folder {
     var folder: StateFolder
     init(_ rules: FoldRules) { folder = StateFolder(rules: rules) }
@@ -57,7 +61,10 @@ private final class MergeScratch {
     return key
   }()
 
-  var operands: ContiguousArray<UnsafeRawBufferPointer> = []
+  fileprivate var operands: ContiguousArray<UnsafeRawBufferPointer> = []
+  /// A reader's: states of the user it reads, which the next merge takes and folds together with what is stored. To fold them into the
+  /// merge's result would cost as much as the merge once more.
+  var beside: ContiguousArray<UnsafeRawBufferPointer> = []
   /// The latest first.
   private var folders: [Folder] = []
 
@@ -69,7 +76,9 @@ private final class MergeScratch {
   }
 
   @inline(__always)
-  func fold(_ states: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ rules: FoldRules) -> UnsafeRawBufferPointer {
+  fileprivate func fold(_ states: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ rules: FoldRules)
+    -> UnsafeRawBufferPointer
+  {
     if let first = folders.first, first.folder.rules === rules { return first.folder.fold(states) }
     return switchFolder(to: rules).folder.fold(states)
   }
