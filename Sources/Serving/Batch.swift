@@ -66,15 +66,22 @@ public final class Batch {
 
   /// Answers that do not fit into the batch fail.
   func put(_ slot: Slot, _ bytes: Int, at index: Int) {
-    guard size + bytes <= LookupLimits.batch_bytes else {
-      slots[index] = .failed(Self.tooLarge)
-      return
-    }
+    fail(index, Self.tooLarge)
+    guard size + bytes <= LookupLimits.batch_bytes else { return }
     size += bytes
     slots[index] = slot
   }
 
-  func fail(_ indices: [Int], _ error: LookupError) { for index in indices { slots[index] = .failed(error) } }
+  func fail(_ indices: [Int], _ error: LookupError) { for index in indices { fail(index, error) } }
+
+  /// An answer that was there counts no more.
+  func fail(_ index: Int, _ error: LookupError) {
+    switch slots[index] {
+    case .here(_, let range, _), .there(_, let range, _): size -= range.count
+    case .failed: break
+    }
+    slots[index] = .failed(error)
+  }
 
   public static var tooLarge: LookupError {
     LookupError(

@@ -53,6 +53,9 @@ final class BatchJob: @unchecked Sendable {
       retryAfter_s: 1)
   }
 
+  /// Takes room for an answer of another instance, which may be kept long: until the slowest has answered. False where there is none.
+  func hold(_ bytes: Int) -> Bool { memory.grow(by: bytes) }
+
   /// Lends the users.
   func withUsers<Result, Failure: Error>(
     _ body: (borrowing ByteStrings) throws(Failure) -> Result

@@ -26,7 +26,7 @@ struct BatchReply {
       guard let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else { return false }
       let line = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
       if let error = LookupError(line: line) {
-        batch.slots[index] = .failed(error)
+        batch.fail(index, error)
       } else {
         batch.put(.there(reply, start..<end, isKnown: !BatchFailure.isEmpty(line)), end - start, at: index)
       }
@@ -53,7 +53,7 @@ struct BatchReply {
         guard let (index, error) = BatchFailure.read(reader.bytes(reader.varint())), index < indices.count else {
           return false
         }
-        batch.slots[indices[index]] = .failed(error)
+        batch.fail(indices[index], error)
       case 3 << 3 | 2:
         guard takeUnknown(reader.bytes(reader.varint()), batch, indices) else { return false }
       default: reader.skip(protobufTag: tag)

@@ -83,7 +83,13 @@ public final class BatchWork {
 
   private func take(_ outcome: Result<HTTPReply, LookupError>, _ batch: Batch, _ indices: [Int]) {
     switch outcome {
-    case .success(let reply): if let error = BatchReply(reply, form).fill(batch, indices) { batch.fail(indices, error) }
+    case .success(let reply):
+      guard job.hold(reply.bodyBytes.count) else {
+        forwarding?.cancel()
+        if let refusal = job.refusal { end()?(.failure(refusal)) }
+        return
+      }
+      if let error = BatchReply(reply, form).fill(batch, indices) { batch.fail(indices, error) }
     case .failure(let error): batch.fail(indices, error)
     }
     open -= 1

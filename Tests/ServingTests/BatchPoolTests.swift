@@ -146,6 +146,9 @@ struct BatchPoolTests {
       try run(late, pool)
       #expect(late.refusal?.code == .busy && late.refusal?.retryAfter_s == 1)
       #expect(pool.crowdedOut == 1 && pool.held_bytes == size)
+      // What another instance has answered takes room, too.
+      let forwarded = job(["u0"], fixture.service)
+      #expect(!forwarded.hold(1) && forwarded.refusal?.code == .busy)
     }
     #expect(eventually { pool.held_bytes == 0 && pool.users == 0 })
     // Of many that grow side by side, some are answered.

@@ -105,9 +105,15 @@ struct BatchReplyTests {
       }
       let (batch, _) = read(bytes, form, into: users.count, at: Array(users.indices))
       #expect(batch.count == users.count)
+      var size = 0
       for index in users.indices {
-        if case .answered(_, let answer) = batch[index] { #expect(answer.count <= bytes.count) }
+        guard case .answered(_, let answer) = batch[index] else { continue }
+        #expect(answer.count <= bytes.count)
+        size += answer.count
       }
+      #expect(batch.size == size)
+      batch.fail(Array(users.indices), Batch.tooLarge)
+      #expect(batch.size == 0)
     }
   }
 }
