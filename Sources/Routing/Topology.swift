@@ -107,8 +107,11 @@ public final class Topology: @unchecked Sendable {  // guarded by `mutex`, const
       let started_ns = MonotonicClock.now_ns
       let owned = owned()
       if let group = asking.group() {
+        // One that was given up meanwhile is rightly another's.
+        let still = Set(self.owned())
         let next = TopologySnapshot(
-          group, owned: owned, after: current, asked_ns: started_ns, resolve: { asking.resolve($0) })
+          group, owned: owned.filter(still.contains), after: current, asked_ns: started_ns,
+          resolve: { asking.resolve($0) })
         mutex.withLock { snapshot = next }
         usurpation.store(!next.usurped.isEmpty, ordering: .relaxed)
       }

@@ -11,7 +11,7 @@ public final class TopologySnapshot: Sendable {
   let members: [GroupDescription.Member]
   private let owners: [Int32: Owner]
   /// Partitions that were answered from here when the group was asked, and that it has given to another instance: this one has missed a
-  /// rebalance.
+  /// rebalance. Until the group tells something else, it stays so.
   public let usurped: Set<UInt16>
 
   /// Nothing is known yet.
@@ -24,7 +24,7 @@ public final class TopologySnapshot: Sendable {
   }
 
   /// - Parameters:
-  ///   - owned: The partitions that were answered from here before the group was asked.
+  ///   - owned: The partitions that were answered from here before the group was asked, and still are.
   ///   - previous: While the group rebalances it does not tell who has what: the members that are still there are taken to have what they had.
   ///   - resolve: An instance's address to where it leads.
   public init(
@@ -49,7 +49,9 @@ public final class TopologySnapshot: Sendable {
     self.owners = owners
     usurped = Set(
       owned.filter { [instance] partition in
-        guard isSettled, let address = owners[Int32(partition)]?.address else { return false }
+        // What others have applied meanwhile is still not here.
+        guard isSettled else { return previous.usurped.contains(partition) }
+        guard let address = owners[Int32(partition)]?.address else { return false }
         return address != instance
       })
   }

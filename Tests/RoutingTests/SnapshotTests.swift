@@ -59,15 +59,18 @@ struct SnapshotTests {
     #expect(snapshot(state, [], after: before).owner(of: 1) == nil)
   }
 
-  @Test(
-    "what is read here and given to another instance is usurped, except by what the group does not tell while it rebalances"
-  )
+  @Test("what is read here and given to another instance is usurped until the group tells something else")
   func usurped() {
     let members = [member("a", here, 0), member("b", there, 1, 2), member("c", "console", 3)]
     let topology = snapshot(.stable, members, owned: [0, 1, 3, 4])
     #expect(topology.usurped == [1])
+    // While it rebalances it tells nothing, and what the other has applied is not here.
     let during = snapshot(.preparingRebalance, members, owned: [0, 1], after: topology)
-    #expect(during.usurped.isEmpty)
+    #expect(during.usurped == [1])
+    #expect(snapshot(.completingRebalance, members, owned: [0, 1, 2], after: during).usurped == [1])
+    #expect(snapshot(.completingRebalance, members, owned: [0], after: during).usurped.isEmpty)
+    let back = [member("a", here, 0, 1), member("b", there, 2)]
+    #expect(snapshot(.stable, back, owned: [0, 1], after: during).usurped.isEmpty)
   }
 
   @Test("a lookup goes to the owner, and to nobody where it came from an instance already")
