@@ -26,17 +26,21 @@ final class Daemon {
   }
 
   /// `run` of a data set on a topic, in a group of the topic's name: the broker is shared, and members that other tests kill or
-  /// pause would hold up its group. The group notices a member that was killed after 2 s.
+  /// pause would hold up its group. The group notices a member that was killed after 4 s: much less, and on a busy
+  /// machine it gives up living ones.
   ///
   /// - Parameters:
   ///   - flags: More of them.
-  ///   - properties: librdkafka's, in YAML.
+  ///   - member: As a static one of this name.
   convenience init(
     _ data: DataSet, _ topic: Topic, state: String, environment: [String: String] = [:], flags: [String] = [],
-    properties: String = "session.timeout.ms: 2000, heartbeat.interval.ms: 300"
+    session_ms: Int = 4000, member: String? = nil
   ) throws {
     let catalog = try String(contentsOfFile: data.configuration, encoding: .utf8)
     let configuration = "\(state).yaml"
+    let properties =
+      "session.timeout.ms: \(session_ms), heartbeat.interval.ms: 300"
+      + (member.map { ", group.instance.id: \($0)" } ?? "")
     try (catalog + "\nkafka: {group: \(topic.name), properties: {\(properties)}}\n").write(
       toFile: configuration, atomically: true, encoding: .utf8)
     try self.init(

@@ -32,11 +32,11 @@ final class InstanceGroup {
 
   /// Starts an instance with a state of its own, or again with the one that it had.
   @discardableResult
-  func start(_ name: String, _ environment: [String: String] = [:], session_ms: Int = 2000) throws -> Daemon {
+  func start(_ name: String, _ environment: [String: String] = [:], session_ms: Int = 4000) throws -> Daemon {
     let own = ["INTERESTD_BUFFER__AGE_MS": "100"]
     let daemon = try Daemon(
       data, topic, state: folder.file(name), environment: own.merging(environment) { $1 }, flags: Self.ports,
-      properties: "session.timeout.ms: \(session_ms), heartbeat.interval.ms: 300")
+      session_ms: session_ms)
     instances[name] = daemon
     try tell()
     return daemon

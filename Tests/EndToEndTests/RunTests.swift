@@ -155,7 +155,7 @@ struct RunTests {
     // Killed, too: the group waits for the same member, which does not wait for its session's end.
     for _ in 0..<3 {
       let daemon = try Daemon(
-        DataSet.sample, topic, state: state, properties: "group.instance.id: one, session.timeout.ms: 45000")
+        DataSet.sample, topic, state: state, session_ms: 45_000, member: "one")
       try daemon.awaitApplied(15_801, within: 30)
       daemon.command.kill()
     }
