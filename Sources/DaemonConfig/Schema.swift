@@ -71,10 +71,10 @@ enum Schema {
         "memory.block_cache_bytes", \.memory.blockCache_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
         "RocksDB's cache of blocks, shared by everything that reads states."),
       Key(
-        "memory.waiting_output_bytes", \.memory.waitingOutput_bytes, .integer((1 << 20)...(1 << 40), "of bytes"),
+        "memory.waiting_output_bytes", \.memory.waitingOutput_bytes, .integer((32 << 20)...(1 << 40), "of bytes"),
         """
-        Replies that wait for clients to take them, of each of the ports http, grpc and resp. Beyond it those clients are \
-        disconnected for whom most waits.
+        Replies that wait for clients to take them, of each of the ports http, grpc and resp. Beyond it long replies and late ones \
+        are refused, and those clients disconnected for whom most waits. The longest reply, a batch of 24 MiB, has to have room.
         """),
     ])
 

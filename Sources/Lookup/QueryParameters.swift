@@ -1,4 +1,3 @@
-import Foundation
 import InterestCodec
 import InterestModel
 
@@ -52,21 +51,14 @@ public enum QueryParameters {
 
   /// Unix milliseconds, a day (of UTC, from its beginning), or RFC 3339 with or without a fraction.
   private static func time(_ text: String) throws(LookupError) -> Int64 {
-    let time_ms = Int64(text) ?? Day.begin_ms(text) ?? rfc3339(text)
-    guard let time_ms, Behavior.times_ms.contains(time_ms) else {
+    let number = text.utf8.first == UInt8(ascii: "+") ? nil : Int64(text)
+    guard let time_ms = number ?? Day.begin_ms(text) ?? RFC3339.time_ms(text), Behavior.times_ms.contains(time_ms)
+    else {
       throw LookupError(
         .badRequest,
         "'\(text)' is no day like 2026-01-31, no time like 2026-01-31T12:00:00Z, and not Unix milliseconds before the year 2100",
         parameter: "as_of")
     }
     return time_ms
-  }
-
-  private static func rfc3339(_ text: String) -> Int64? {
-    for hasFraction in [false, true] {
-      let style = Date.ISO8601FormatStyle(includingFractionalSeconds: hasFraction)
-      if let date = try? style.parse(text) { return Int64((date.timeIntervalSince1970 * 1000).rounded()) }
-    }
-    return nil
   }
 }

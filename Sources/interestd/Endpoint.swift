@@ -73,11 +73,10 @@ struct Endpoint: Sendable {
     _ configuration: DaemonConfiguration, _ service: LookupService, _ security: Security, _ metrics: DaemonMetrics
   ) throws -> GRPCEndpoint? {
     if configuration.grpc.listen.isEmpty { return nil }
+    let loops = Self.loops(configuration.grpc.threads, service)
     let endpoint = try GRPCEndpoint(
-      listen: configuration.grpc.listen, loops: Self.loops(configuration.grpc.threads, service),
-      limits: configuration.grpcLimits,
-      calls: configuration.callLimits, service,
-      security)
+      listen: configuration.grpc.listen, loops: loops, limits: configuration.grpcLimits,
+      calls: configuration.callLimits(loops: loops), service, security)
     metrics.setGRPC(endpoint)
     return endpoint
   }

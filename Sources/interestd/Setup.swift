@@ -78,9 +78,11 @@ extension DaemonConfiguration {
     return limits
   }
 
-  var callLimits: GRPCLimits {
+  func callLimits(loops: Int) -> GRPCLimits {
     var limits = GRPCLimits()
     limits.calls = grpc.maximumCalls
+    // Calls are refused before connections are ended; of three quarters of it, the longest answer has to find room.
+    limits.loopReplies_bytes = max(memory.waitingOutput_bytes / loops, 32 << 20)
     return limits
   }
 

@@ -1,6 +1,7 @@
 import Bytes
 import Glibc
 import Network
+import TestKit
 
 /// A protocol as small as can be: each line is answered with itself; `big N` with N times `x`; `quit` ends.
 final class LineConnection: ConnectionHandler {
@@ -52,16 +53,8 @@ extension NetworkServer {
     try Client(addresses[0], receiveBuffer_bytes: receiveBuffer_bytes)
   }
 
-  /// Looks again and again until `condition` holds, for 20 seconds at most; tells whether it did.
-  func wait(until condition: (NetworkCounters.Values) -> Bool) -> Bool {
-    let clock = ContinuousClock()
-    let end = clock.now + .seconds(20)
-    while !condition(counters.values) {
-      if clock.now > end { return false }
-      sched_yield()
-    }
-    return true
-  }
+  /// Tells whether `condition` came to hold.
+  func wait(until condition: (NetworkCounters.Values) -> Bool) -> Bool { eventually { condition(counters.values) } }
 }
 
 /// `big` is answered with 200,000 times `x`; `late` when another connection says `now`.

@@ -142,6 +142,32 @@ struct LookupsTests {
     #expect(fixture.service.users.values == UserCounters.Values(known: 4, unknown: 3))
   }
 
+  @Test(
+    "a time is RFC 3339 or a number of milliseconds",
+    arguments: [
+      ("2024-02-29T13:05:07Z", 1_709_211_907_000), ("2024-02-29 13:05:07z", 1_709_211_907_000),
+      ("2024-02-29T13:05:07.9999Z", 1_709_211_907_999), ("2024-02-29T13:05:07.25+01:30", 1_709_206_507_250),
+      ("2024-02-28T23:30:00-01:00", 1_709_166_600_000), ("2016-12-31T23:59:60Z", 1_483_228_800_000),
+      ("1709211907000", 1_709_211_907_000), ("2024-02-29", 1_709_164_800_000),
+    ])
+  func times(text: String, time_ms: Int64) throws {
+    #expect(try QueryParameters.query(asOf: text).asOf_ms == time_ms)
+  }
+
+  @Test(
+    "what is nearly a time is refused, and names the parameter",
+    arguments: [
+      "2023-12-31T99:99:99Z", "2024-02-30T00:00:00Z", "2023-12-13T25:00:00Z", "2023-12-13T12:60:00Z",
+      "2023-12-13T12:00:61Z", "2023-12-14T00:00:00Z2030-01-01", "2023-12-10T09:00:00Zfoo", "2023-12-13T12:00:00",
+      "2023-12-13T12:00Z", "2023-12-13T12:00:00.Z", "2023-12-13T12:00:00+0100", "2023-12-13T12:00:00+24:00",
+      "2023-12-13T12:00:00Z ", " 2023-12-13", "2023-12-13T-1:00:00Z", "2023-12-13T1２:00:00Z", "é023-12-13T12:00:00Z",
+      "+1709164800000", "1e12", "",
+    ])
+  func noTimes(text: String) {
+    let error = #expect(throws: LookupError.self) { try QueryParameters.query(asOf: text) }
+    #expect(error?.parameter == "as_of" && error?.code == .badRequest)
+  }
+
   @Test("a day that is gone is refused with the one from which on windows are known")
   func pastDay() throws {
     let fixture = try ServingFixture()
