@@ -143,6 +143,7 @@ let fuzzTargets: [Target] = [
   fuzzTarget("FuzzState", ["Bytes", "InterestModel", "InterestCodec"]),
   fuzzTarget("FuzzKeys", ["InterestModel", "InterestStore"]),
   fuzzTarget("FuzzHTTP", ["Bytes", "Network", "HTTP"]),
+  fuzzTarget("FuzzReplies", ["HTTP"]),
   fuzzTarget("FuzzGRPC", ["Bytes", "Network", "GRPC"]),
   fuzzTarget("FuzzRESP", ["Bytes", "Network", "RESP"]),
   fuzzTarget("FuzzDuplicateIDs", ["Bytes", "Ingest"]),

@@ -9,7 +9,7 @@ final class ClientConnection: OutgoingHandler {
   var connection: OutgoingConnection?
   private unowned let client: HTTPClient  // it abandons its connections before it goes
   private var exchange: HTTPExchange?
-  private var parser = ReplyParser()
+  private var parser = ReplyParser(of: .instance)
   /// Of the client's bytes, for the reply under way.
   private var taken_bytes = 0
   private var hasServed = false

@@ -10,7 +10,7 @@ public struct HTTPRequest: ~Copyable {
   /// The path and the query as they were sent, for passing the request on.
   public internal(set) var rawTarget = UnsafeRawBufferPointer(start: nil, count: 0)
   var target = RequestTarget()
-  var fields: RequestFields?
+  var fields: HeaderFields?
 
   init() {}
 

@@ -1,4 +1,4 @@
-/// Finds the end of a request's header in bytes that come in pieces, and refuses what smuggles: bare line feeds and carriage
+/// Finds the end of a header in bytes that come in pieces, and refuses what smuggles: bare line feeds and carriage
 /// returns, control bytes, folded lines. The parser behind it sees whole headers only, so what is refused does not depend on
 /// how the bytes were cut (RFC 9112 sections 2.2 and 5.2).
 struct HeaderScanner {
@@ -7,7 +7,7 @@ struct HeaderScanner {
     /// The header, with its empty line, has this many bytes.
     case header(Int)
     case bad(String)
-    /// Over the limit, in the request line or behind it.
+    /// Over the limit, in the first line or behind it.
     case tooLong(inRequestLine: Bool)
   }
 
@@ -20,7 +20,7 @@ struct HeaderScanner {
   private static let tab = UInt8(ascii: "\t")
   private static let space = UInt8(ascii: " ")
 
-  /// `bytes` begin where the request does; those of the last call have come again, and are not looked at twice.
+  /// `bytes` begin where the header does; those of the last call have come again, and are not looked at twice.
   mutating func scan(_ bytes: UnsafeRawBufferPointer, limit: Int) -> Outcome {
     while at < bytes.count {
       if at == limit { return .tooLong(inRequestLine: lineStart == 0) }

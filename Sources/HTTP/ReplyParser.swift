@@ -1,114 +1,146 @@
 import Bytes
+internal import CBeast
 
-/// Reads one reply of HTTP/1.1 as interestd itself writes it: a known status, one Content-Length, a type it has; anything else, chunks
-/// and interim replies too, is refused. Pure; one parser serves the replies of a connection, one after the other.
-struct ReplyParser: ~Copyable {
-  enum Outcome: Equatable {
+/// Boost.Beast's parser of the replies of one connection (HTTP/1.1, RFC 9112), which come in pieces, one after the other. Pure.
+public struct ReplyParser: ~Copyable {
+  /// Whose replies they are.
+  public enum Sender: Sendable {
+    /// Another instance's: of a known status, with one Content-Length, of a type that interestd has. Whatever else comes is refused: chunks,
+    /// interim replies and bytes behind a reply too.
+    case instance
+    /// Any server's, since proxies may stand before interestd. A body ends by its length, by its chunks, or with the connection. Interim
+    /// replies are passed over, and so is what follows a reply.
+    case anyServer
+
+    /// Of a header, with those of interim replies before it, and of what frames a chunk.
+    var header_bytes: Int { self == .instance ? 8 * 1024 : 64 * 1024 }
+  }
+
+  public enum Outcome: Equatable {
     case more
     case done
     case bad(String)
-    /// The body is longer than allowed.
+    /// The body is longer than allowed: of so many bytes, or of `Int.max` where it does not tell.
     case tooLong(Int)
   }
 
-  private var head = ByteBuffer(capacity: 512)
+  let sender: Sender
+  private let handle = cbeast_create(false).unsafelyUnwrapped  // operator new does not return null
   private var scanner = HeaderScanner()
-  private(set) var reply = HTTPReply()
-  /// The body's bytes, once the header is there.
-  private(set) var length: Int?
-  private(set) var keepsAlive = true
+  /// What waits for more: a part of a header, or of what frames a chunk.
+  private var pending = ByteBuffer(capacity: 512)
+  private var interim_bytes = 0
+  private var isInBody = false
+  /// Its body; of an instance's what its header says too.
+  public private(set) var reply = HTTPReply()
+  /// The body's bytes, once the header of an instance is there.
+  var length: Int? { isInBody ? Self.decimal(fields["Content-Length"].first) : nil }
 
-  static var header_bytes: Int { 8 * 1024 }
+  public init(of sender: Sender) { self.sender = sender }
 
-  init() {}
+  deinit { cbeast_destroy(handle) }
 
   /// The next reply begins.
   mutating func reset() {
-    head.clear()
-    head.shrink(to: 2 * Self.header_bytes)
     scanner = HeaderScanner()
+    pending.clear()
+    pending.shrink(to: 2 * sender.header_bytes)
+    interim_bytes = 0
+    isInBody = false
     reply = HTTPReply()
-    length = nil
-    keepsAlive = true
   }
 
   /// Takes the next bytes. After another outcome than `more` the parser must be reset. `limit_bytes` bounds a body that has not begun.
-  mutating func take(_ bytes: UnsafeRawBufferPointer, limit_bytes: Int) -> Outcome {
-    if let length { return takeBody(bytes, length) }
-    head.append(bytes)
-    switch scanner.scan(head.bytes, limit: Self.header_bytes) {
-    case .more: return .more
-    case .bad(let problem): return .bad("it has \(problem)")
-    case .tooLong: return .bad("its header is longer than \(Self.header_bytes) bytes")
-    case .header(let size):
-      if let problem = parse(UnsafeRawBufferPointer(rebasing: head.bytes[..<size])) { return .bad(problem) }
-      let length = self.length ?? 0
-      if length > limit_bytes { return .tooLong(length) }
-      _ = reply.body.reserve(length)
-      return takeBody(UnsafeRawBufferPointer(rebasing: head.bytes[size...]), length)
-    }
+  public mutating func take(_ bytes: UnsafeRawBufferPointer, limit_bytes: Int) -> Outcome {
+    let isFirst = pending.count == 0
+    if !isFirst { pending.append(bytes) }
+    var rest = isFirst ? bytes : pending.bytes
+    let outcome = read(&rest, limit_bytes)
+    if case .bad = outcome, !isInBody, !Self.isHTTP(rest) { return .bad(Self.noStatus) }
+    if outcome == .done, sender == .instance, !rest.isEmpty { return .bad("more follows than its length says") }
+    if isFirst { pending.append(rest) } else { pending.removeFirst(pending.count - rest.count) }
+    return outcome
   }
 
-  private func takeBody(_ bytes: UnsafeRawBufferPointer, _ length: Int) -> Outcome {
-    guard bytes.count <= length - reply.body.count else { return .bad("more follows than its length says") }
-    reply.body.append(bytes)
-    return reply.body.count == length ? .done : .more
+  /// The connection has ended: with it the reply (`done`), or before the reply does (`more`).
+  public func end() -> Outcome {
+    if isInBody { return cbeast_needs_end(handle) ? .done : .more }
+    return Self.isHTTP(pending.bytes) ? .more : .bad(Self.noStatus)
   }
 
-  /// What is wrong with the header, or nil. The scanner has checked its lines' ends.
-  private mutating func parse(_ header: UnsafeRawBufferPointer) -> String? {
-    var hasStatus = false
-    for line in header.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
-      let line = UnsafeRawBufferPointer(rebasing: line.dropLast())  // the carriage return
-      if line.isEmpty { break }
-      if let problem = hasStatus ? parse(field: line) : parse(statusLine: line) { return problem }
-      hasStatus = true
-    }
-    return length == nil ? "it has no content length" : nil
+  /// These are there once the header is.
+  public var status: Int { Int(cbeast_reply_status(handle)) }
+  var keepsAlive: Bool { cbeast_keep_alive(handle) }
+  private var fields: HeaderFields { HeaderFields(handle: handle) }
+
+  /// The first one of that name, in any case.
+  public func field(_ name: StaticString) -> String? {
+    let (count, first) = fields[name]
+    return count == 0 ? nil : String(decoding: first, as: UTF8.self)
   }
 
-  private func parse(statusLine line: UnsafeRawBufferPointer) -> String? {
-    let prefix = UnsafeRawBufferPointer(rebasing: line.prefix(9))
-    guard prefix.equals("HTTP/1.1 "), line.count >= 12, line.count == 12 || line[12] == UInt8(ascii: " "),
-      let number = Self.decimal(UnsafeRawBufferPointer(rebasing: line[9..<12])),
-      let status = HTTPStatus(rawValue: number)
-    else { return "its first line is no known status of http 1.1" }
-    reply.status = status
-    return nil
-  }
-
-  private mutating func parse(field line: UnsafeRawBufferPointer) -> String? {
-    guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return "it has a header line without a colon" }
-    let name = UnsafeRawBufferPointer(rebasing: line[..<colon])
-    let value = Self.trimmed(UnsafeRawBufferPointer(rebasing: line[(colon + 1)...]))
-    if name.equalsIgnoringCase("Content-Length") {
-      guard length == nil, let number = Self.decimal(value) else {
-        return "its content length is not one decimal number"
+  /// Takes from the front of `rest` what is complete.
+  private mutating func read(_ rest: inout UnsafeRawBufferPointer, _ limit_bytes: Int) -> Outcome {
+    while !isInBody {
+      switch scanner.scan(rest, limit: sender.header_bytes - interim_bytes) {
+      case .more: return .more
+      case .bad(let problem): return .bad("it has \(problem)")
+      case .tooLong: return .bad("its header is longer than \(sender.header_bytes) bytes")
+      case .header(let size):
+        if let refusal = readHeader(UnsafeRawBufferPointer(rebasing: rest[..<size]), limit_bytes) { return refusal }
+        rest = UnsafeRawBufferPointer(rebasing: rest[size...])
       }
-      length = number
-    } else if name.equalsIgnoringCase("Content-Type") {
-      let known = HTTPResponse.contentTypes.first { value.equalsIgnoringCase($0) }
-      guard let known else { return "its content type is none of interestd's" }
-      reply.contentType = known
-    } else if name.equalsIgnoringCase(HTTPReply.unknownField) {
-      reply.isUnknown = true
-    } else if name.equalsIgnoringCase("Retry-After") {
-      reply.retryAfter_s = Self.decimal(value)
-    } else if name.equalsIgnoringCase("Connection") {
-      keepsAlive = !value.equalsIgnoringCase("close")
-    } else if name.equalsIgnoringCase("Transfer-Encoding") {
-      return "it has a transfer coding"
     }
+    var (used, written) = (0, 0)
+    let status = cbeast_put(handle, rest.baseAddress, rest.count, &used, reply.body.reserve(rest.count), &written)
+    reply.body.commit(written)
+    rest = UnsafeRawBufferPointer(rebasing: rest[used...])
+    return outcome(status)
+  }
+
+  /// Why it is refused, or nil.
+  private mutating func readHeader(_ header: UnsafeRawBufferPointer, _ limit_bytes: Int) -> Outcome? {
+    let status = cbeast_begin(handle, header.baseAddress, header.count, UInt64(limit_bytes), sender.header_bytes)
+    guard status == CBEAST_MORE || status == CBEAST_DONE else { return outcome(status) }
+    if sender == .anyServer && (100..<200).contains(self.status) {
+      interim_bytes += header.count
+      scanner = HeaderScanner()
+      return nil
+    }
+    isInBody = true
+    return sender == .instance ? takeHeader().map { .bad($0) } : nil
+  }
+
+  /// Takes what an instance says, or tells what none would say.
+  private mutating func takeHeader() -> String? {
+    guard cbeast_version(handle) == 11, let status = HTTPStatus(rawValue: status) else { return Self.noStatus }
+    let lengths = fields["Content-Length"]
+    guard lengths.count == 1, let length = Self.decimal(lengths.first), fields["Transfer-Encoding"].count == 0 else {
+      return "its content length is not one decimal number"
+    }
+    let types = fields["Content-Type"]
+    let type = HTTPResponse.contentTypes.first { types.first.equalsIgnoringCase($0) }
+    guard types.count == 0 || types.count == 1 && type != nil else { return "its content type is none of interestd's" }
+    reply.status = status
+    reply.contentType = type ?? reply.contentType
+    reply.isUnknown = fields[HTTPReply.unknownField].count > 0
+    reply.retryAfter_s = Self.decimal(fields["Retry-After"].first)
+    _ = reply.body.reserve(length)
     return nil
   }
 
-  private static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-    var rest = bytes[...]
-    while let first = rest.first, isBlank(first) { rest = rest.dropFirst() }
-    while let last = rest.last, isBlank(last) { rest = rest.dropLast() }
-    return UnsafeRawBufferPointer(rebasing: rest)
+  private static var noStatus: String { "its first line is no known status of http 1.1" }
+
+  private func outcome(_ status: cbeast_status) -> Outcome {
+    switch status {
+    case CBEAST_MORE: .more
+    case CBEAST_DONE: .done
+    case CBEAST_TOO_LONG: .tooLong(Self.decimal(fields["Content-Length"].first) ?? .max)
+    default: .bad("it is malformed: \(String(cString: cbeast_reason(handle)))")
+    }
   }
+
+  private static func isHTTP(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.starts(with: "HTTP/1.".utf8) }
 
   /// Of at most 15 digits: no length overflows.
   private static func decimal(_ text: UnsafeRawBufferPointer) -> Int? {

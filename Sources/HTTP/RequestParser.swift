@@ -1,3 +1,4 @@
+import Bytes
 internal import CBeast
 
 /// Boost.Beast's request parser of one connection. What its properties point to is good until the next call that changes it.
@@ -9,7 +10,8 @@ struct RequestParser: ~Copyable {
     case refused(HTTPStatus, String)
   }
 
-  private let handle = cbeast_create().unsafelyUnwrapped  // operator new does not return null
+  private let handle = cbeast_create(true).unsafelyUnwrapped  // operator new does not return null
+  private var content = ByteBuffer(capacity: 16)
 
   /// The bound of the body under way.
   private var body_bytes = 0
@@ -18,6 +20,7 @@ struct RequestParser: ~Copyable {
 
   /// `header` is complete, with its empty line.
   mutating func begin(_ header: UnsafeRawBufferPointer, _ limits: HTTPLimits) -> Outcome {
+    content.clear()
     body_bytes = limits.body_bytes
     let status = cbeast_begin(
       handle, header.baseAddress, header.count, UInt64(limits.body_bytes), limits.header_bytes)
@@ -36,7 +39,11 @@ struct RequestParser: ~Copyable {
 
   /// More of the body; `consumed` says how much of it need not come again.
   mutating func put(_ bytes: UnsafeRawBufferPointer, consumed: inout Int) -> Outcome {
-    outcome(cbeast_put(handle, bytes.baseAddress, bytes.count, &consumed))
+    var written = 0
+    let status = cbeast_put(
+      handle, bytes.baseAddress, bytes.count, &consumed, content.reserve(bytes.count), &written)
+    content.commit(written)
+    return outcome(status)
   }
 
   private func outcome(_ status: cbeast_status) -> Outcome {
@@ -51,32 +58,21 @@ struct RequestParser: ~Copyable {
 
   var method: UnsafeRawBufferPointer { bytes(cbeast_method(handle)) }
   var target: UnsafeRawBufferPointer { bytes(cbeast_target(handle)) }
-  var body: UnsafeRawBufferPointer { bytes(cbeast_body(handle)) }
+  var body: UnsafeRawBufferPointer { content.bytes }
   var isVersion11: Bool { cbeast_version(handle) == 11 }
   /// HTTP/1.0 always closes: its keep-alive is not worth the doubts about it.
   var keepsAlive: Bool { isVersion11 && cbeast_keep_alive(handle) }
 
   /// Good as long as the request is.
-  var fields: RequestFields { RequestFields(handle: handle) }
+  var fields: HeaderFields { HeaderFields(handle: handle) }
 
   func field(_ name: StaticString) -> (count: Int, first: UnsafeRawBufferPointer) { fields[name] }
 
   /// The body is of no use any more.
-  mutating func release() { cbeast_release(handle) }
+  mutating func release() {
+    content.clear()
+    content.shrink(to: 16 * 1024)
+  }
 
   private func bytes(_ text: cbeast_text) -> UnsafeRawBufferPointer { .init(start: text.bytes, count: text.count) }
-}
-
-/// The header fields of a parser's request, lent.
-struct RequestFields {
-  fileprivate let handle: OpaquePointer
-
-  /// How many fields have this name, in any case, and the first one's value.
-  subscript(name: StaticString) -> (count: Int, first: UnsafeRawBufferPointer) {
-    var first = cbeast_text()
-    let count = name.withUTF8Buffer { name in
-      name.withMemoryRebound(to: CChar.self) { cbeast_field(handle, $0.baseAddress, $0.count, &first) }
-    }
-    return (count, .init(start: first.bytes, count: first.count))
-  }
 }

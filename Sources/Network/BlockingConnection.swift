@@ -40,18 +40,17 @@ public struct BlockingConnection: ~Copyable {
     }
   }
 
-  /// All that comes until the other side ends the connection.
-  public func receive(limit_bytes: Int) throws(NetworkError) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 64 << 10)
+  /// Hands over what comes, piece by piece, until that is enough (false), or the other side ends the connection.
+  public func receive(_ take: (UnsafeRawBufferPointer) -> Bool) throws(NetworkError) {
+    var memory = [UInt8](repeating: 0, count: 64 << 10)
     while true {
-      switch piece.withUnsafeMutableBytes({ channel.receive($0.baseAddress.unsafelyUnwrapped, $0.count) }) {
-      case .bytes(let count): bytes += piece[..<count]
-      case .end: return bytes
+      switch memory.withUnsafeMutableBytes({ channel.receive($0.baseAddress.unsafelyUnwrapped, $0.count) }) {
+      case .bytes(let count):
+        if !memory.withUnsafeBytes({ take(UnsafeRawBufferPointer(rebasing: $0[..<count])) }) { return }
+      case .end: return
       case .wouldBlock: throw Self.silence
       case .failed: throw NetworkError(.system, channel.failure)
       }
-      if bytes.count > limit_bytes { throw NetworkError(.system, "it sends more than \(limit_bytes) bytes") }
     }
   }
 

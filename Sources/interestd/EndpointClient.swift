@@ -62,9 +62,10 @@ struct EndpointClient {
     if !parameters.isEmpty { url.queryItems = parameters }
     for _ in 0...Self.redirects {
       let reply = try ask(url)
-      if reply.status == 200 { return Data(reply.body) }
+      let body = Data(reply.reply.bodyBytes)
+      if reply.status == 200 { return body }
       guard [307, 308].contains(reply.status), let location = reply.field("Location") else {
-        throw SetupError("\(Self.shown(url)) answers \(reply.status): \(LookupFailure.message(in: Data(reply.body)))")
+        throw SetupError("\(Self.shown(url)) answers \(reply.status): \(LookupFailure.message(in: body))")
       }
       // What is shown to the endpoint is shown to the instance that it names, but never in clear.
       guard let next = URLComponents(string: location), next.scheme == url.scheme, next.host?.isEmpty == false else {
@@ -75,22 +76,30 @@ struct EndpointClient {
     throw SetupError("\(Self.shown(base)) sends on more than \(Self.redirects) times")
   }
 
-  private func ask(_ url: URLComponents) throws -> WholeReply {
+  private func ask(_ url: URLComponents) throws -> ReplyParser {
     let place = Self.place(of: url)
     let query = url.percentEncodedQuery.map { "?\($0)" } ?? ""
     var request = "GET \(url.percentEncodedPath)\(query) HTTP/1.1\r\nHost: \(place)\r\nConnection: close\r\n"
     if let token { request += "Authorization: Bearer \(token.secret)\r\n" }
+    var parser = ReplyParser(of: .anyServer)
+    var outcome = ReplyParser.Outcome.more
     do {
       let connection = try BlockingConnection.open(to: place, tls: tls, patience_ms: Self.patience_ms)
       try connection.send(Array("\(request)\r\n".utf8))
-      return try WholeReply(try connection.receive(limit_bytes: Self.reply_bytes))
-    } catch let error as NetworkError {
+      try connection.receive { bytes in
+        outcome = parser.take(bytes, limit_bytes: Self.reply_bytes)
+        return outcome == .more
+      }
+    } catch {
       let hint = Self.hints.first { error.description.contains($0.part) }.map { "; \($0.hint)" } ?? ""
       throw SetupError("\(Self.shown(url)) does not answer: \(error)\(hint)")
-    } catch WholeReply.Failure.notHTTP {
-      throw SetupError("\(Self.shown(url)) does not answer in HTTP: is that the RESP or gRPC port?")
-    } catch {
-      throw SetupError("\(Self.shown(url)) breaks its answer off")
+    }
+    switch outcome == .more ? parser.end() : outcome {
+    case .done: return parser
+    case .more: throw SetupError("\(Self.shown(url)) breaks its answer off")
+    case .bad(let problem):
+      throw SetupError("\(Self.shown(url)) does not answer in HTTP: \(problem); is that the RESP or gRPC port?")
+    case .tooLong: throw SetupError("\(Self.shown(url)) answers with more than \(Self.reply_bytes) bytes")
     }
   }
 
