@@ -61,6 +61,10 @@ open class ConnectionHandler {
   /// Whether requests are being answered, apart from one that is deferred: then a peer that sends no more still gets its replies.
   open var isAnswering: Bool { false }
 
+  /// Whether it keeps requests, at a cost in memory, for one that says what becomes of them: that one is waited for as the rest of a request
+  /// is.
+  open var keepsRequests: Bool { false }
+
   /// Whether no request has been let in yet, where not all are: then the connection has only `NetworkLimits.stranger_ms` between two.
   open var isStranger: Bool { false }
 
