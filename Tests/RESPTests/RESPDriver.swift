@@ -73,7 +73,7 @@ final class KeyHandler: RESPHandler {
   /// Keys, and `.` where they come.
   private(set) var foreseenKeys: [String] = []
 
-  override var product: (name: String, version: String) { ("test", "1.2.3") }
+  override var product: (name: String, redisVersion: String) { ("test", "1.2.3") }
 
   override var commands: [RESPCommandSpec] {
     [
