@@ -1,5 +1,6 @@
 import Bytes
 import Network
+import Threads
 
 /// One connection's HTTP/1.1 (RFC 9112): requests one after the other, each answered before the next is read.
 ///
@@ -15,6 +16,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
   private var held_bytes = 0
   private var credentials: Credentials?
   private var hasBeenLetIn = false
+  private var isAwaitingLast = false
   /// The reply that is owed.
   private var deferral: HTTPDeferral?
 
@@ -55,6 +57,15 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     deferral.take()?.cancel()
   }
 
+  override var awaitsLast: Bool { isAwaitingLast }
+
+  override func drain() {
+    isAwaitingLast = true
+    wake(at_ns: MonotonicClock.now_ns + UInt64(server.limits.lastRequest_ms) * 1_000_000)
+  }
+
+  override func woken() { isAwaitingLast = false }
+
   override func refusePlaintext(_ output: inout ByteBuffer) {
     _ = refuse(.badRequest, "this port speaks TLS: use https", &output)
   }
@@ -66,7 +77,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     let outcome = parser.begin(UnsafeRawBufferPointer(rebasing: input[..<size]), server.limits)
     if case .refused(let status, let reason) = outcome { return refuse(status, reason, &output) }
     if let (status, reason) = framingProblem() { return refuse(status, reason, &output) }
-    if case .done = outcome { return Reception(consumed: size, respond(&output)) }
+    if case .done = outcome { return respond(input, size, &output) }
     // Who may not ask is not waited for.
     if prepare() == nil, let access = access() {
       server.response.reset()
@@ -121,7 +132,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     case .done:
       isInBody = false
       hold(0)
-      return Reception(consumed: offset + consumed, respond(&output))
+      return respond(input, offset + consumed, &output)
     }
   }
 
@@ -156,7 +167,9 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
   }
 
   /// Answers the request that the parser has, or leaves that for later.
-  private func respond(_ output: inout ByteBuffer) -> Reception.Verdict {
+  ///
+  /// - Parameter size: Of `input`, what the request took.
+  private func respond(_ input: UnsafeRawBufferPointer, _ size: Int, _ output: inout ByteBuffer) -> Reception {
     server.response.reset()
     if let problem = prepare() {
       server.response.fail(.badRequest, problem)
@@ -168,15 +181,16 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
       if let deferral = server.response.takeDeferral() {
         self.deferral = deferral
         deferral.owner = self
-        return .deferred
+        return Reception(consumed: size, .deferred)
       }
     }
-    return write(&output) ? .complete : .close
+    return Reception(consumed: size, write(&output, isFollowed: size < input.count) ? .complete : .close)
   }
 
   /// Writes the reply to the request that the parser has. False where the connection ends with it.
-  private func write(_ output: inout ByteBuffer) -> Bool {
-    let keepsAlive = parser.keepsAlive
+  private func write(_ output: inout ByteBuffer, isFollowed: Bool) -> Bool {
+    // Who is told so sends its next request elsewhere, instead of losing it to the drain's end.
+    let keepsAlive = parser.keepsAlive && (isFollowed || !isDraining)
     server.response.encode(asAccepted: parser.field("Accept-Encoding"), server.compressor)
     if !hasRoom(for: server.response.body.count) {
       server.response.reset()
@@ -194,7 +208,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ConnectionHandler, DeferralOwn
     reply { output in
       server.response.reset()
       fill(&server.response)
-      return write(&output)
+      return write(&output, isFollowed: isFollowed)
     }
   }
 

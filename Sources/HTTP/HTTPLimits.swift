@@ -7,6 +7,9 @@ public struct HTTPLimits: Sendable {
   public var body_bytes = 256 * 1024
   /// Bodies of all requests of a loop that are not complete. Above it: 503.
   public var bodies_bytes = 32 << 20
+  /// For so long after a drain has begun, connections without a request are kept: one that is on its way is answered, and told that it is
+  /// the last.
+  public var lastRequest_ms = 300
 
   public init() {}
 }

@@ -53,7 +53,8 @@ extension Connection {
         if channel.hasBuffered { reads = max(reads, 1) }
       case .wouldBlock:
         reads = 0
-        if !partial && !isDeferred && !isBlocked && !handler.keepsTime { phase = .ending }
+        let isBusy = partial || isDeferred || isBlocked || handler.keepsTime
+        if !isBusy && !handler.awaitsLast { phase = .ending }
       case .end where owesReplies: hasEnded = true
       case .end, .failed: return close()
       }

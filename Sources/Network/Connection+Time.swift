@@ -19,6 +19,8 @@ extension Connection {
     guard phase == .open else { return }
     handler.woken()
     transmit()
+    // It may have been waited for this alone.
+    if loop.isDraining, !handler.keepsTime { readable() }
   }
 
   func timerFired() {

@@ -149,7 +149,7 @@ final class Connection {
         deadline.begin(.write, limits.write_ms, now_ns: loop.now_ns)
       } else if handler.keepsTime {
         deadline.clear()
-      } else if partial || isDeferred {
+      } else if partial || isDeferred || handler.keepsRequests {
         deadline.begin(.request, limits.request_ms, now_ns: loop.now_ns)
       } else {
         if isStranger { isStranger = !hasAsked || handler.isStranger }

@@ -61,6 +61,14 @@ open class ConnectionHandler {
   /// Whether requests are being answered, apart from one that is deferred: then a peer that sends no more still gets its replies.
   open var isAnswering: Bool { false }
 
+  /// Whether a request may be on its way that the peer sent before it could know of the drain: until then a drain does not end the
+  /// connection for having none.
+  open var awaitsLast: Bool { false }
+
+  /// Whether it keeps requests, at a cost in memory, for one that says what becomes of them: that one is waited for as the rest of a request
+  /// is.
+  open var keepsRequests: Bool { false }
+
   /// Whether no request has been let in yet, where not all are: then the connection has only `NetworkLimits.stranger_ms` between two.
   open var isStranger: Bool { false }
 
@@ -82,6 +90,12 @@ open class ConnectionHandler {
   /// The reply that `.deferred` has promised: `write` appends it, and answers whether the connection stays open. On the loop's thread,
   /// but not within `receive`. Without effect where the connection is gone, or no reply is owed.
   public final func reply(_ write: (inout ByteBuffer) -> Bool) { connection?.finishDeferred(write) }
+
+  /// Whether the loop drains: what is answered now is the last, but for what has arrived behind it.
+  public final var isDraining: Bool { connection?.loop.isDraining ?? false }
+
+  /// Whether bytes have arrived behind the request whose reply is owed. Not within `receive`.
+  public final var isFollowed: Bool { connection.map { $0.input.count > 0 } ?? false }
 
   /// Whether a reply of so many bytes may be written. Where much waits for slow peers already, a long one may not: it would end
   /// connections, perhaps its own.

@@ -139,7 +139,7 @@ extension RESPConnection {
     reply.bulk("server" as StaticString)
     reply.bulk(product.name)
     reply.bulk("version" as StaticString)
-    reply.bulk(product.version)
+    reply.bulk(product.redisVersion)
     reply.bulk("proto" as StaticString)
     reply.integer(session.version.rawValue)
     reply.bulk("id" as StaticString)

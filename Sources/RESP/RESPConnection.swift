@@ -9,7 +9,7 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   let server: RESPServer
   let session: RESPSession
   private var parser = RESPParser()
-  var transaction = RESPTransaction()
+  var transaction: RESPTransaction
   /// Of the transaction's commands.
   private var queueParser = RESPParser()
   /// Of the next input, what has been looked at for keys.
@@ -20,12 +20,15 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   init(server: RESPServer, session: RESPSession) {
     self.server = server
     self.session = session
+    transaction = RESPTransaction(server.transactions)
   }
 
   override func opened() {
     session.identity = identity
     server.handler.opened(session)
   }
+
+  override var keepsRequests: Bool { transaction.isQueuing && transaction.held_bytes > 0 }
 
   override var isStranger: Bool { session.access == .none }
 
@@ -129,7 +132,8 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
     if isOwed {
       server.reply.error("TRYAGAIN", "there was no answer in time")
     } else {
-      server.reply.error("ERR", "Protocol error: the request was not complete in time")
+      let what = keepsRequests ? "transaction" : "request"
+      server.reply.error("ERR", "Protocol error: the \(what) was not complete in time")
     }
     swap(&server.reply.bytes, &output)
     server.counters.add(errors: server.reply.takeErrors())
@@ -137,6 +141,7 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
 
   override func ended() {
     deferral.take()?.cancel()
+    transaction.end()
     server.ended(session)
   }
 

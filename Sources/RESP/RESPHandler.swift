@@ -9,8 +9,8 @@ open class RESPHandler {
   /// Those answered by `respond`; the connection's own come in addition. Asked for once.
   open var commands: [RESPCommandSpec] { [] }
 
-  /// The name and version that are told in greetings and in INFO.
-  open var product: (name: String, version: String) { ("resp", "0") }
+  /// What greetings tell: who answers, and the newest Redis whose commands these are, by which clients choose what they may send.
+  open var product: (name: String, redisVersion: String) { ("resp", "0") }
 
   /// Called once, before the first command: `dialer` opens connections on the handler's loop.
   open func started(_ dialer: Dialer) {}

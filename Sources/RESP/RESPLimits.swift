@@ -7,6 +7,8 @@ public struct RESPLimits: Sendable {
   public var argument_bytes = 64 * 1024
   /// All arguments with their framing.
   public var request_bytes = 512 * 1024
+  /// Memory of the commands between MULTI and EXEC, above 4 KiB each, of all connections of a loop. Beyond it: BUSY.
+  public var queues_bytes = 32 << 20
   /// A command as a line of text.
   public var inline_bytes = 64 * 1024
 

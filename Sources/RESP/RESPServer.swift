@@ -12,6 +12,7 @@ public final class RESPServer: ConnectionFactory {
   /// Commands of one kind in a row, that are not in the counters yet.
   private var run = (place: 0, count: 0)
   var reply = RESPReply()
+  let transactions = TransactionMemory()
   private let scout: RESPScout?
   /// Keys that the handler was told of and that have not come.
   private var foreseen = 0

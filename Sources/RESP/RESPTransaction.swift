@@ -16,8 +16,13 @@ struct RESPTransaction: ~Copyable {
   private(set) var count = 0
   private var commands = ByteBuffer(capacity: 16)
   private var at = 0
+  private let memory: TransactionMemory
+  /// Of `commands`, what counts there.
+  private(set) var held_bytes = 0
 
-  init() {}
+  init(_ memory: TransactionMemory) { self.memory = memory }
+
+  deinit { memory.held_bytes -= held_bytes }
 
   var isQueuing: Bool { phase == .queuing || phase == .failed }
 
@@ -26,32 +31,52 @@ struct RESPTransaction: ~Copyable {
 
   mutating func begin() { phase = .queuing }
 
-  mutating func fail() { if phase == .queuing { phase = .failed } }
+  mutating func fail() {
+    guard phase == .queuing else { return }
+    phase = .failed
+    forget()
+  }
 
   mutating func end() {
     phase = .none
+    forget()
+  }
+
+  private mutating func forget() {
     (count, at) = (0, 0)
     commands.clear()
     commands.shrink(to: 16)
+    account()
+  }
+
+  private mutating func account() {
+    let held = max(0, commands.capacity_bytes - TransactionMemory.free_bytes)
+    memory.held_bytes += held - held_bytes
+    held_bytes = held
   }
 
   mutating func execute() { phase = .executing }
 
-  /// False where there is no room.
-  mutating func add(_ command: borrowing RESPCommand, _ limits: RESPLimits) -> Bool {
-    let start = commands.count
+  enum Addition { case queued, tooLong, busy }
+
+  /// Where there is no room for the command, the transaction has failed.
+  mutating func add(_ command: borrowing RESPCommand, _ limits: RESPLimits) -> Addition {
+    // EXEC would refuse it.
+    guard phase == .queuing else { return .queued }
     head("*", command.count)
     for index in 0..<command.count {
       head("$", command[index].count)
       commands.append(command[index])
       commands.append("\r\n")
     }
-    guard commands.count <= Self.limit(limits) else {
-      commands.truncate(to: start)
-      return false
+    account()
+    let isTooLong = commands.count > Self.limit(limits)
+    if isTooLong || memory.held_bytes > limits.queues_bytes {
+      fail()
+      return isTooLong ? .tooLong : .busy
     }
     count += 1
-    return true
+    return .queued
   }
 
   private mutating func head(_ type: StaticString, _ count: Int) {
@@ -68,6 +93,14 @@ struct RESPTransaction: ~Copyable {
     at += size
     return true
   }
+}
+
+/// What the transactions of a loop hold of memory together.
+final class TransactionMemory {
+  /// Of each transaction, what does not count: enough for most.
+  static let free_bytes = 4096
+
+  fileprivate(set) var held_bytes = 0
 }
 
 extension RESPLimits {

@@ -6,14 +6,14 @@ extension RESPConnection {
       transaction.fail()
       return reply.error("ERR", "'\(spec.name)' is not allowed between MULTI and EXEC")
     }
-    guard transaction.add(command, server.limits) else {
-      transaction.fail()
-      return reply.error(
-        "ERR",
-        "the commands since MULTI are longer than \(RESPTransaction.limit(server.limits)) bytes: send them without MULTI "
-          + "(redis-py: transaction=False)")
+    let remedy = "send them without MULTI (redis-py: transaction=False)"
+    switch transaction.add(command, server.limits) {
+    case .queued: reply.status("QUEUED")
+    case .tooLong:
+      let limit = RESPTransaction.limit(server.limits)
+      reply.error("ERR", "the commands since MULTI are longer than \(limit) bytes: \(remedy)")
+    case .busy: reply.error("BUSY", "too many commands wait for their EXEC at the moment: \(remedy)")
     }
-    reply.status("QUEUED")
   }
 
   func beginTransaction(_ reply: inout RESPReply) {

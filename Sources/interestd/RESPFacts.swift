@@ -13,7 +13,7 @@ final class RESPFacts: @unchecked Sendable {  // `listening` is guarded by `mute
   private var listening: (port: Int, values: @Sendable () -> NetworkCounters.Values)?
 
   /// The newest Redis whose connect-time commands these are: clients choose by it what they may send.
-  private static var redisVersion: String { "7.0.0" }
+  static var redisVersion: String { "7.0.0" }
 
   func set(port: Int, _ values: @escaping @Sendable () -> NetworkCounters.Values) {
     mutex.withLock { listening = (port, values) }

@@ -27,7 +27,7 @@ final class SequenceCommands: RESPHandler {
 
   override var commands: [RESPCommandSpec] { Self.specs }
 
-  override var product: (name: String, version: String) { ("interestd", Version.number) }
+  override var product: (name: String, redisVersion: String) { ("interestd", RESPFacts.redisVersion) }
 
   override var foreseenCommand: StaticString? { Verb.get.spec.name }
 

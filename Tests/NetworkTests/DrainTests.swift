@@ -1,4 +1,5 @@
 import Glibc
+import HTTP
 import Network
 import Testing
 
@@ -135,6 +136,59 @@ struct DrainTests {
       drain.join()
       return got == 100 * 200_000
     }
+  }
+
+  /// HTTP, and behind it lines, whose idle connections end when the drain begins.
+  private func http(lastRequest_ms: Int) throws -> NetworkServer {
+    var limits = NetworkLimits()
+    limits.drainStall_ms = 60_000
+    var perRequest = HTTPLimits()
+    perRequest.lastRequest_ms = lastRequest_ms
+    let listeners = [
+      try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") { [perRequest] in
+        HTTPServer(handler: EchoHandler(), limits: perRequest)
+      }, try Listener(address: "127.0.0.1:0", allowRemote: false, option: "x") { LineFactory() },
+    ]
+    return try NetworkServer(limits: limits, listeners: listeners)
+  }
+
+  @Test("an http request that is on its way when the drain begins is answered, and told that it is the last")
+  func lastRequest() throws {
+    let server = try http(lastRequest_ms: 30_000)
+    let (used, half, new) = (try server.client(), try server.client(), try server.client())
+    let idle = try Client(server.addresses[1])
+    try used.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(try used.read(asLongAs: ok("get /a []")) == ok("get /a []"))
+    try half.send("GET /b HTTP/1.1\r\nHo")
+    #expect(server.wait { $0.accepted == 4 && $0.received_bytes == 28 + 19 })
+    let drain = draining(server, grace_ms: 60_000)
+    #expect(try idle.readToEnd() == "")  // the drain has begun
+    try used.send("GET /c HTTP/1.1\r\nHost: a\r\n\r\n")
+    try half.send("st: a\r\n\r\n")
+    // All that has come is answered; the last reply ends the connection.
+    try new.send("GET /d HTTP/1.1\r\nHost: a\r\n\r\nGET /e HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(try used.readToEnd() == ok("get /c []", closing: true))
+    #expect(try half.readToEnd() == ok("get /b []", closing: true))
+    #expect(try new.readToEnd() == ok("get /d []") + ok("get /e []", closing: true))
+    for client in [used, half, new, idle] { client.finish() }
+    drain.join()
+  }
+
+  @Test("http connections that send nothing more do not hold a drain up for longer than a request may be on its way")
+  func noRequest() throws {
+    let server = try http(lastRequest_ms: 200)
+    let (used, new) = (try server.client(), try server.client())
+    try used.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(try used.read(asLongAs: ok("get /a []")) == ok("get /a []"))
+    let clock = ContinuousClock()
+    let start = clock.now
+    let drain = draining(server, grace_ms: 60_000)
+    for client in [used, new] {
+      #expect(try client.readToEnd() == "")
+      client.finish()
+    }
+    drain.join()
+    #expect(clock.now - start >= .milliseconds(200) && clock.now - start < .seconds(30))
   }
 
   @Test("a stop cuts a drain short")

@@ -137,7 +137,7 @@ extension ForwardingTests {
     let drain = Joined { server.drain(grace_ms: 60_000) }
     #expect(try idle.readToEnd() == "")  // the drain has begun
     try peer.send(reply("<1>"))
-    #expect(try client.readToEnd() == reply("<1>") + reply("/2"))
+    #expect(try client.readToEnd() == reply("<1>") + reply("/2", "200 OK", "Connection: close\r\n"))
     client.finish()
     idle.finish()
     drain.join()

@@ -107,6 +107,35 @@ struct PipelineTests {
     server.stop()
   }
 
+  @Test(
+    "a transaction that keeps much and goes on with nothing is ended as a request is, one that keeps little has its time"
+  )
+  func silentTransaction() throws {
+    let listener = try Listener(address: "127.0.0.1:0", allowRemote: false, option: "") {
+      RESPServer(handler: KeyHandler())
+    }
+    var limits = NetworkLimits()
+    (limits.input_bytes, limits.request_ms, limits.stranger_ms) = (600 * 1024, 200, 60_000)
+    let server = try NetworkServer(limits: limits, listeners: [listener])
+    let short = try RawSocket(port: server.addresses[0].port)
+    try short.send(Array("MULTI\r\n".utf8))
+    #expect(try short.read() == Array("+OK\r\n".utf8))
+    let long = try RawSocket(port: server.addresses[0].port)
+    try long.send(Array("MULTI\r\nGET \(String(repeating: "k", count: 60_000))\r\n".utf8))
+    var received: [UInt8] = []
+    while true {
+      let more = try long.read()
+      if more.isEmpty { break }
+      received += more
+    }
+    let error = "-ERR Protocol error: the transaction was not complete in time\r\n"
+    #expect(String(decoding: received, as: UTF8.self) == "+OK\r\n+QUEUED\r\n\(error)")
+    #expect(server.counters.values.requestsExpired == 1)
+    try short.send(Array("EXEC\r\n".utf8))
+    #expect(try short.read() == Array("*0\r\n".utf8))
+    server.stop()
+  }
+
   @Test("a drain answers all that had arrived, behind a reply that waits for its reader too")
   func drain() throws {
     let socket = try RawSocket(port: server.addresses[0].port)

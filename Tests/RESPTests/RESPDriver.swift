@@ -13,8 +13,11 @@ struct RESPDriver: ~Copyable {
   private(set) var isDeferred = false
 
   init(handler: KeyHandler = KeyHandler(), limits: RESPLimits = RESPLimits(), counters: RESPCounters = RESPCounters()) {
-    self.handler = handler
-    connection = RESPServer(handler: handler, limits: limits, counters: counters).makeConnection()
+    self.init(RESPServer(handler: handler, limits: limits, counters: counters).makeConnection(), handler)
+  }
+
+  init(_ connection: ConnectionHandler, _ handler: KeyHandler = KeyHandler()) {
+    (self.connection, self.handler) = (connection, handler)
   }
 
   /// What was answered, and how the connection stands: `<end>`, `<partial>` or `<deferred>`.
@@ -70,7 +73,7 @@ final class KeyHandler: RESPHandler {
   /// Keys, and `.` where they come.
   private(set) var foreseenKeys: [String] = []
 
-  override var product: (name: String, version: String) { ("test", "1.2.3") }
+  override var product: (name: String, redisVersion: String) { ("test", "1.2.3") }
 
   override var commands: [RESPCommandSpec] {
     [

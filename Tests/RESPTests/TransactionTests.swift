@@ -1,5 +1,7 @@
-import RESP
+import Network
 import Testing
+
+@testable import RESP
 
 @Suite("RESP transactions")
 struct TransactionTests {
@@ -48,6 +50,69 @@ struct TransactionTests {
     let text = replies("MULTI", "get \(key)", "get \(key)", "EXEC", "get a", limits: limits)
     #expect(text.hasPrefix("+OK\r\n+QUEUED\r\n-ERR the commands since MULTI are longer than 90 bytes"))
     #expect(text.hasSuffix("because of previous errors.\r\n" + bulk("a")))
+  }
+
+  private func replies(_ connection: ConnectionHandler, _ lines: String...) -> String {
+    var driver = RESPDriver(connection)
+    driver.feed(lines.map { $0 + "\r\n" }.joined().utf8)
+    return driver.replies
+  }
+
+  @Test("what the connections of a loop keep has a bound together: beyond it a transaction fails, and others go on")
+  func boundedTogether() {
+    var limits = RESPLimits()
+    limits.queues_bytes = 1 << 20
+    let server = RESPServer(handler: KeyHandler(), limits: limits)
+    let connections = (0..<100).map { _ in server.makeConnection() }
+    let long = "get \(String(repeating: "k", count: 60_000))"
+    var queued = 0
+    for connection in connections {
+      let text = replies(connection, "MULTI", long)
+      if text == "+OK\r\n+QUEUED\r\n" {
+        queued += 1
+        #expect(connection.keepsRequests)
+        continue
+      }
+      #expect(text.hasPrefix("+OK\r\n-BUSY too many commands wait for their EXEC"))
+      #expect(!connection.keepsRequests)
+      #expect(replies(connection, long, "EXEC").hasPrefix("+QUEUED\r\n-EXECABORT "))
+    }
+    #expect((5..<20).contains(queued))
+    #expect((1 << 19)...(1 << 20) ~= server.transactions.held_bytes)
+    // Those that are as short as most find room always, and those that have room are answered.
+    #expect(replies(connections[99], "MULTI", "get a", "EXEC") == "+OK\r\n+QUEUED\r\n*1\r\n" + bulk("a"))
+    #expect(replies(connections[0], "EXEC").hasPrefix("*1\r\n$60000\r\n"))
+    #expect(replies(connections[99], "MULTI", long, "EXEC").hasPrefix("+OK\r\n+QUEUED\r\n*1\r\n$60000\r\n"))
+    for connection in connections { connection.ended() }
+    #expect(server.transactions.held_bytes == 0)
+  }
+
+  @Test(
+    "what a transaction keeps is given back however it ends",
+    arguments: ["EXEC", "DISCARD", "RESET", "nonsense", "set a b", "hello 3", "get"])
+  func givenBack(end: String) {
+    let server = RESPServer(handler: KeyHandler())
+    let connection = server.makeConnection()
+    let long = "get \(String(repeating: "k", count: 60_000))"
+    for _ in 0..<2 {
+      _ = replies(connection, "MULTI", long)
+      #expect(server.transactions.held_bytes > 0)
+      _ = replies(connection, end)
+      #expect(server.transactions.held_bytes == 0)
+      _ = replies(connection, "DISCARD")
+    }
+    #expect(replies(connection, "MULTI", "get a").hasSuffix("+QUEUED\r\n"))
+    #expect(!connection.keepsRequests && server.transactions.held_bytes == 0)
+  }
+
+  @Test("what a connection keeps that is gone without an end of its own is given back")
+  func dropped() {
+    let server = RESPServer(handler: KeyHandler())
+    var connection: ConnectionHandler? = server.makeConnection()
+    _ = connection.map { replies($0, "MULTI", "get \(String(repeating: "k", count: 60_000))") }
+    #expect(server.transactions.held_bytes > 0)
+    connection = nil
+    #expect(server.transactions.held_bytes == 0)
   }
 
   @Test("a deferred reply within a transaction holds the others back, and they follow it")
