@@ -7,7 +7,7 @@ import time
 import unittest
 from typing import List, Optional
 
-from interestd_client import BusyError, LookupFailed, Query, RESPClient, RetryableError
+from interestd_client import BusyError, LookupFailed, Query, RESPClient, RetryableError, TooLargeError
 from interestd_client._wire import varint_field
 from scripted import ScriptedServer
 
@@ -125,6 +125,22 @@ class FailureTests(unittest.TestCase):
                 client.sequences(["7", "nobody", "moves", "bad"])
             self.assertIsNone(caught.exception.index)
             self.assertEqual(server.accepted, 1)
+
+    def test_values_that_are_too_long_together_are_asked_for_in_halves(self) -> None:
+        def reply(words: List[bytes]) -> bytes:
+            users = words[1:]
+            if len(users) > 3 or b"huge" in users:
+                return b"-TOOLARGE ask for fewer\r\n"
+            return b"*%d\r\n" % len(users) + b"".join(map(bulk, users))
+
+        with ScriptedServer(reply) as server, client_of(server) as client:
+            users = [str(number) for number in range(10)]
+            self.assertEqual(client.raw_sequences(users), [user.encode() for user in users])
+            self.assertEqual([len(words) - 1 for words in server.commands], [10, 5, 2, 3, 5, 2, 3])
+            with self.assertRaises(TooLargeError) as caught:
+                client.raw_sequences(["1", "huge", "2"])
+            self.assertEqual(caught.exception.kind, "TOOLARGE")
+            self.assertEqual(server.commands[-1], [b"MGET", b"huge"])
 
     def test_what_concerns_the_whole_call_is_raised_in_spite_of_a_mask(self) -> None:
         with ScriptedServer(self.reply) as server, client_of(server) as client:
