@@ -204,6 +204,13 @@ class ConnectionTests(unittest.TestCase):
                 client.sequences(["alone"], SMALL)
             self.assertEqual(server.accepted, 4)
 
+    def test_a_port_that_speaks_tls_is_an_os_error_that_says_what_to_do(self) -> None:
+        with ScriptedServer(lambda _: b"-ERR this port speaks TLS\r\n") as server:
+            with client_of(server) as client, self.assertRaisesRegex(ConnectionError, r"speaks TLS: .*tls=ssl\."):
+                client.known(["7"])
+            with self.assertRaisesRegex(ConnectionError, "speaks TLS"):
+                RESPClient("127.0.0.1", server.port, password="secret")
+
     def test_a_closed_client_says_so(self) -> None:
         with ScriptedServer(lambda _: b":1\r\n") as server:
             client = client_of(server)
