@@ -61,6 +61,17 @@ struct LookupPathTests {
     try server.stop()
   }
 
+  @Test("no fields are all of them, as a list and as text, as they are in Protobuf")
+  func allFields() throws {
+    let all = try server.get("/v1/users/1062/sequence?groups=2").body
+    #expect(try server.get("/v1/users/1062/sequence?groups=2&fields=").body == all)
+    for fields in ["[]", "\"\""] {
+      let batch = try post("/v1/sequences:batchGet", #"{"users":["1062"],"groups":2,"fields":\#(fields)}"#)
+      #expect(batch.body == "{\"sequences\":[\(all.dropLast())],\"failures\":[]}\n")
+    }
+    try server.stop()
+  }
+
   @Test("refusals name the parameter, and ready answers show in the metrics")
   func refusals() throws {
     for (reply, parameter) in [
