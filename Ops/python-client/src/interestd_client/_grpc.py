@@ -46,7 +46,7 @@ class GRPCClient(Client):
         else:
             self._channel = grpc.secure_channel(target, credentials, options=_OPTIONS)
         self._target = target
-        self._metadata = [("authorization", f"Bearer {token}")] if token else []
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._timeout_s = timeout_s
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class GRPCClient(Client):
 
     def _call(self, method: str, request: bytes) -> bytes:
         # Without serializers, messages are bytes.
-        call = self._channel.unary_unary(_SERVICE + method)
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(_SERVICE + method)
         try:
             answer: bytes = call(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -118,7 +118,7 @@ def _is_text(id_: bytes) -> bool:
 def _asks_again(error: grpc.RpcError) -> bool:
     """Whether the server says when to ask again. grpcio gives UNAVAILABLE itself where there is no connection to a server, and where none
     can ever be: a wrong port, a certificate that is not trusted; RESOURCE_EXHAUSTED stands for what is too long as well."""
-    names = {name for name, _ in error.trailing_metadata() or ()}
+    names = {field.key for field in error.trailing_metadata() or ()}
     return bool(names & {"grpc-status-details-bin", "grpc-retry-pushback-ms"})
 
 

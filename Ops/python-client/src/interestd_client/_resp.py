@@ -61,7 +61,7 @@ class RESPClient(Client):
         options = _options(query)
         name = b"GET" if query.is_default else b"INTEREST.SEQUENCE"
         commands = [[name, user, *options] for user in users]
-        replies = []
+        replies: List[Reply] = []
         try:
             self._exchange(commands, self._COMMANDS_AT_ONCE, replies)
         except TimeoutError:
