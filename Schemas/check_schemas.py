@@ -6,6 +6,7 @@ usage: check_schemas.py examples             the files under Schemas/
                                              compared; python.binpb and python.jsonl are written, for us to read
        check_schemas.py sequences DIRECTORY  sequences.binpb and sequences.jsonl there, written by us, are the same, byte for
                                              byte as Python writes them, and an old client reads them
+       check_schemas.py answers FILE         our JSON lines of sequences by some fields follow the schema
        check_schemas.py verdicts FILE        our JSON parser's verdicts: lines of {"base64":..., "malformed":...}
 
 needs: protoc, and Python's protobuf and jsonschema (Debian: protobuf-compiler python3-protobuf python3-jsonschema)
@@ -275,6 +276,17 @@ def sequences(directory):
     print(f"sequences={count}")
 
 
+def answers(path):
+    schema = validator("sequence.schema.json")
+    for line in lines(path):
+        answer = json.loads(line)
+        schema.validate(answer)
+        for group in answer["groups"]:
+            del group["group"]
+        require(not answer["groups"] or not schema.is_valid(answer), "the schema accepts groups without their ids")
+    print(f"answers={len(lines(path))}")
+
+
 def exchange(directory):
     Behavior = messages()("Behavior")
     events = compare(Behavior, directory)
@@ -311,6 +323,8 @@ if __name__ == "__main__":
             exchange(pathlib.Path(directory))
         case ["sequences", directory]:
             sequences(pathlib.Path(directory))
+        case ["answers", file]:
+            answers(pathlib.Path(file))
         case ["verdicts", file]:
             verdicts(pathlib.Path(file))
         case _:

@@ -74,7 +74,10 @@ extension Schema {
         "What http.maximum_connections is for HTTP."),
       Key(
         "grpc.maximum_calls", \.grpc.maximumCalls, .integer(1...1_000_000),
-        "Calls at a time on each thread, from their header on. Further ones end with RESOURCE_EXHAUSTED."),
+        """
+        Calls being answered at a time on each thread: their requests are complete, and their answers are not. Further ones end with \
+        RESOURCE_EXHAUSTED, and so do those of more than 32768 that have begun.
+        """),
     ])
 
   static let resp = Section(

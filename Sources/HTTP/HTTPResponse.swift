@@ -6,6 +6,8 @@ public struct HTTPResponse: ~Copyable {
   public var contentType: StaticString = HTTPResponse.json
   /// The body, written straight into it. Its length is sent as Content-Length.
   public var body = ByteBuffer(capacity: 16 * 1024)
+  /// Whether the request's `Accept` has chosen the body's form.
+  public var variesByAccept = false
   private var headers = ByteBuffer(capacity: 256)
   /// The body's compressed form.
   private var packed = ByteBuffer(capacity: 16)
@@ -33,6 +35,7 @@ public struct HTTPResponse: ~Copyable {
     body.shrink(to: Self.kept_bytes)
     packed.clear()
     packed.shrink(to: Self.kept_bytes)
+    variesByAccept = false
     headers.clear()
     deferral = nil
   }
@@ -97,9 +100,13 @@ public struct HTTPResponse: ~Copyable {
 
   /// Compresses the body where the client would rather have that.
   mutating func encode(asAccepted accepted: (count: Int, first: UnsafeRawBufferPointer), _ compressor: GzipCompressor) {
-    guard body.count >= Self.compressed_bytes else { return }
-    setHeader("Vary", "Accept-Encoding")
-    guard accepted.count == 1, AcceptEncoding.prefersGzip(accepted.first),
+    let isLong = body.count >= Self.compressed_bytes
+    if variesByAccept {
+      headers.append("Vary: Accept, Accept-Encoding\r\n")
+    } else if isLong {
+      headers.append("Vary: Accept-Encoding\r\n")
+    }
+    guard isLong, accepted.count == 1, AcceptEncoding.prefersGzip(accepted.first),
       compressor.compress(body.bytes, into: &packed)
     else { return }
     swap(&body, &packed)

@@ -43,7 +43,8 @@ public struct LookupRequest: ~Copyable {
     }
     if kind != .batchGetSequences { users.append(single) }
     for index in 0..<users.count where !isUTF8(users[index]) {
-      throw LookupError(.badRequest, "is not UTF-8", parameter: "user_id")
+      let name = kind == .batchGetSequences ? "user_ids[\(index)]" : "user_id"
+      throw LookupError(.badRequest, "is not UTF-8", parameter: name)
     }
   }
 

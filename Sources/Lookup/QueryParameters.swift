@@ -3,7 +3,7 @@ import InterestModel
 
 /// Reads the parameters of a lookup from text, whether they come from a query string or from a command line.
 public enum QueryParameters {
-  /// Nil parameters are left at their defaults.
+  /// Nil parameters are left at their defaults; no fields are all of them, as in Protobuf.
   public static func query(
     groups: String? = nil, behaviors: String? = nil, order: String? = nil, asOf: String? = nil,
     generation: String? = nil, fields: String? = nil
@@ -24,7 +24,9 @@ public enum QueryParameters {
     if let generation {
       query.generation = UInt32(try integer(generation, "generation", 1...Int(UInt32.max)))
     }
-    if let fields { query.fields = try Self.fields(fields.split(separator: ",", omittingEmptySubsequences: false)) }
+    if let fields, !fields.isEmpty {
+      query.fields = try Self.fields(fields.split(separator: ",", omittingEmptySubsequences: false))
+    }
     return query
   }
 

@@ -35,6 +35,7 @@ extension HTTPResponse {
   /// The body is an answer in this form.
   mutating func finish(_ form: AnswerForm, isKnown: Bool = true) {
     contentType = form.contentType
+    variesByAccept = true
     if form == .json { body.append("\n") }
     if !isKnown { setHeader(HTTPReply.unknownField, "1") }
   }

@@ -128,6 +128,7 @@ private struct BatchAnswerForm {
   func write(_ batch: Batch, _ response: inout HTTPResponse) {
     if isLines {
       response.contentType = HTTPResponse.jsonLines
+      response.variesByAccept = true
       batch.writeJSONLines(into: &response.body)
     } else if form == .json {
       batch.writeJSON(into: &response.body)

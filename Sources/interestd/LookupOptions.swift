@@ -78,7 +78,8 @@ extension LookupError {
 }
 
 extension RESPReply {
-  /// A lookup's error as clients of Redis tell errors apart, by the first word. `TRYAGAIN`, `LOADING` and `BUSY` may be tried again.
+  /// A lookup's error as clients of Redis tell errors apart, by the first word. `TRYAGAIN`, `LOADING` and `BUSY` may be tried again,
+  /// `TOOLARGE` for fewer users.
   ///
   /// - Parameter isStarting: Whether there is no state yet, so that nobody is answered: clients that know `LOADING` wait by themselves.
   mutating func fail(_ error: LookupError, isStarting: Bool = false) {
@@ -87,6 +88,12 @@ extension RESPReply {
     case .unavailable: self.error(isStarting ? "LOADING" : "TRYAGAIN", message)
     case .deadline: self.error("TRYAGAIN", message)
     case .busy: self.error("BUSY", message)
+    case .tooLarge:
+      // Of MGET alone, which has none of the parameters that the error speaks of.
+      self.error(
+        "TOOLARGE",
+        "the values are longer than \(LookupLimits.batch_bytes >> 20) MiB together: ask for fewer users at a time, or by "
+          + "INTEREST.SEQUENCE for each in a pipeline")
     default: self.error("ERR", message)
     }
   }

@@ -70,13 +70,48 @@ struct PythonTests {
     #expect(try Examples.lines(read("python.jsonl")).map { try decoder.read($0).get() } == events)
   }
 
-  @Test("sequences are in Protobuf what they are in JSON, as Python writes them, and an old client reads them")
-  func sequences() throws {
+  private func configuration() throws -> StateConfiguration {
     let entries: [(String, UInt8, InterestModel.Category)] = [
       ("click", 1, .weak), ("order", 2, .payment), ("like", 3, .strong), ("leave", 255, .negative),
     ]
-    let configuration = StateConfiguration(
+    return StateConfiguration(
       catalog: try BehaviorCatalog(entries.map { .init(type: $0.0, code: $0.1, category: $0.2) }), keptBehaviors: 5)
+  }
+
+  @Test("answers that have some of the fields follow the schema of sequences")
+  func fields() throws {
+    let configuration = try configuration()
+    var maker = BehaviorMaker(seed: 43, configuration)
+    let rules = FoldRules(configuration)
+    var folder = StateFolder(rules: rules)
+    var reader = SequenceReader(configuration: configuration, rules: rules)
+    var sequence = GroupSequence()
+    var json = ByteBuffer()
+    var run = maker.behaviors(100, groups: 5, span_days: 50)
+    let combined: [SequenceFields] = [[.counts, .windows, .behaviorShop], [.times, .behaviorTime, .behaviorItem]]
+    let fields = SequenceFields.names.map(\.fields) + combined
+    try run.withUnsafeMutableBufferPointer { run in
+      let state = folder.state(of: try #require(run.baseAddress), run.count)
+      for query in fields.flatMap({ [SequenceQuery(fields: $0), SequenceQuery(behaviors: 0, fields: $0)] }) {
+        sequence.clear()
+        try reader.read(state, query, into: &sequence)
+        Array("user".utf8).withUnsafeBytes { user in
+          SequenceJSONWriter(configuration: configuration).write(
+            user: user, generation: 1, clusterMap: String(repeating: "0", count: 32), sequence, query, into: &json)
+        }
+        json.append("\n")
+      }
+    }
+    let directory = TemporaryDirectory()
+    try Data(json.bytes).write(to: URL(filePath: directory.file("answers.jsonl")))
+    let (succeeded, output) = try CheckSchemas.run(["answers", directory.file("answers.jsonl")], in: directory)
+    #expect(succeeded, "\(output)")
+    #expect(output == "answers=\(2 * fields.count)\n")
+  }
+
+  @Test("sequences are in Protobuf what they are in JSON, as Python writes them, and an old client reads them")
+  func sequences() throws {
+    let configuration = try configuration()
     var maker = BehaviorMaker(seed: 41, configuration)
     let rules = FoldRules(configuration)
     var folder = StateFolder(rules: rules)

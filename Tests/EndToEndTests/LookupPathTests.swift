@@ -61,6 +61,31 @@ struct LookupPathTests {
     try server.stop()
   }
 
+  @Test("whoever keeps answers is told that they differ by Accept and Accept-Encoding, whichever there were")
+  func varying() throws {
+    for accepted in ["", "Accept: application/x-protobuf\r\n", "Accept: application/x-ndjson\r\n"] {
+      for user in ["1062", "nobody"] {
+        let reply = try HTTPReply.get(server.address, "/v1/users/\(user)/sequence", fields: accepted)
+        #expect(reply.headers["vary"] == "Accept, Accept-Encoding")
+        let batch = try post("/v1/sequences:batchGet", #"{"users":["\#(user)"]}"#, fields: accepted)
+        #expect(batch.headers["vary"] == "Accept, Accept-Encoding")
+      }
+    }
+    #expect(try server.get("/healthz").headers["vary"] == nil)
+    try server.stop()
+  }
+
+  @Test("no fields are all of them, as a list and as text, as they are in Protobuf")
+  func allFields() throws {
+    let all = try server.get("/v1/users/1062/sequence?groups=2").body
+    #expect(try server.get("/v1/users/1062/sequence?groups=2&fields=").body == all)
+    for fields in ["[]", "\"\""] {
+      let batch = try post("/v1/sequences:batchGet", #"{"users":["1062"],"groups":2,"fields":\#(fields)}"#)
+      #expect(batch.body == "{\"sequences\":[\(all.dropLast())],\"failures\":[]}\n")
+    }
+    try server.stop()
+  }
+
   @Test("refusals name the parameter, and ready answers show in the metrics")
   func refusals() throws {
     for (reply, parameter) in [

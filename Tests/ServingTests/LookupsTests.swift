@@ -299,6 +299,13 @@ struct LookupRequestTests {
     }
   }
 
+  @Test("a user id of a batch that is not UTF-8 is told by its place")
+  func namedIDs() {
+    let ids: [UInt8] = [0x0a, 1, 0x61, 0x0a, 1, 0x62, 0x0a, 1, 0xff]
+    let users = #expect(throws: LookupError.self) { _ = try read(.batchGetSequences, ids) }
+    #expect(users?.parameter == "user_ids[2]" && users?.message == "is not UTF-8")
+  }
+
   @Test(
     "what is out of place is refused by name",
     arguments: [

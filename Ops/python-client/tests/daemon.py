@@ -21,14 +21,16 @@ BINARY = os.environ.get("INTERESTD_BINARY", "")
 
 
 class Daemon:
-    """`interestd serve` on the sample, on free ports. `configuration` is YAML."""
+    """`interestd serve` on the sample and `behaviors`, JSON lines, on free ports. `configuration` is YAML."""
 
-    def __init__(self, configuration: str = "") -> None:
+    def __init__(self, configuration: str = "", behaviors: str = "") -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.state = f"{self.folder.name}/state"
         arguments = ["--config", str(SAMPLE / "behaviors.yaml"), "--cluster-map", str(SAMPLE / "groups.csv")]
+        more = Path(self.folder.name) / "behaviors.jsonl"
+        more.write_text(behaviors)
         subprocess.run(
-            [BINARY, "ingest", *arguments, "--state", self.state, str(SAMPLE / "behaviors.jsonl.gz")],
+            [BINARY, "ingest", *arguments, "--state", self.state, str(SAMPLE / "behaviors.jsonl.gz"), str(more)],
             check=True, capture_output=True,
         )
         file = Path(self.folder.name) / "interestd.yaml"
@@ -75,15 +77,19 @@ class Daemon:
 
 @unittest.skipUnless(os.access(BINARY, os.X_OK), "INTERESTD_BINARY names no executable")
 class DaemonCase(unittest.TestCase):
-    """Tests that share one daemon, with the YAML of `configuration`."""
+    """Tests that share one daemon, with the YAML of `configuration` and the JSON lines of `behaviors` beside the sample."""
 
     @classmethod
     def configuration(cls) -> str:
         return ""
 
     @classmethod
+    def behaviors(cls) -> str:
+        return ""
+
+    @classmethod
     def setUpClass(cls) -> None:
-        cls.daemon = Daemon(cls.configuration())
+        cls.daemon = Daemon(cls.configuration(), cls.behaviors())
         cls.ports = cls.daemon.ports
 
     @classmethod

@@ -8,7 +8,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, List
 
-from interestd_client import BusyError, LookupFailed, Query, RetryableError
+from interestd_client import BusyError, LookupFailed, Query, RetryableError, TooLargeError
 from interestd_client._wire import Scan, bytes_field, varint_field
 
 SMALL = Query(fields=["events"])
@@ -65,6 +65,37 @@ class GRPCClientTests(unittest.TestCase):
         self.answer = lambda _: bytes_field(1, b"") * 2 + b"".join(bytes_field(2, failure) for failure in failures)
         batch = self.client.sequences(["7", "8"], SMALL, errors="mask")
         self.assertEqual([type(batch.failures[place]) for place in (0, 1)], [LookupFailed, BusyError])
+
+    def test_users_who_do_not_fit_into_a_batch_are_asked_for_in_halves(self) -> None:
+        asked: List[int] = []
+
+        def answer(_: Any) -> bytes:
+            scan = Scan([self.requests[-1]])
+            pieces = scan.fields[1]
+            users = [scan.bytes_of(int(start), int(end)) for start, end in zip(pieces.start, pieces.end)]
+            asked.append(len(users))
+            # One of another kind is not asked for again.
+            failures = [(place, 3, b"bad_request") for place, user in enumerate(users) if user == b"bad"]
+            # Two fit, and a huge one never.
+            failures += [(place, 8, b"too_large") for place, user in enumerate(users) if user == b"huge" or place > 1]
+            return b"".join(bytes_field(1, varint_field(2, int(user) if user.isdigit() else 0)) for user in users) + b"".join(
+                bytes_field(2, varint_field(1, place) + varint_field(2, code) + bytes_field(4, reason))
+                for place, code, reason in failures
+            )
+
+        self.answer = answer
+        users = [str(number) for number in range(1, 11)]
+        for errors in ("raise", "mask"):
+            asked.clear()
+            self.assertEqual(self.client.sequences(users, SMALL, errors=errors).generation.tolist(), list(range(1, 11)))
+            self.assertEqual(asked, [10, 4, 1, 1, 4, 1, 1])
+        users[1], users[6] = "bad", "huge"
+        batch = self.client.sequences(users, SMALL, errors="mask")
+        self.assertEqual(batch.generation.tolist(), [1, 0, 3, 4, 5, 6, 0, 8, 9, 10])
+        self.assertEqual({place: type(failed) for place, failed in batch.failures.items()}, {1: LookupFailed, 6: TooLargeError})
+        self.assertEqual((batch.failures[6].kind, batch.failures[6].index), ("RESOURCE_EXHAUSTED", 6))
+        with self.assertRaises(TooLargeError):
+            self.client.sequences(["7", "huge"], SMALL)
 
     def test_a_server_that_asks_for_another_try_is_retryable(self) -> None:
         import grpc

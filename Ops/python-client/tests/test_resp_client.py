@@ -7,7 +7,7 @@ import time
 import unittest
 from typing import List, Optional
 
-from interestd_client import BusyError, LookupFailed, Query, RESPClient, RetryableError
+from interestd_client import BusyError, LookupFailed, Query, RESPClient, RetryableError, TooLargeError
 from interestd_client._wire import varint_field
 from scripted import ScriptedServer
 
@@ -126,6 +126,22 @@ class FailureTests(unittest.TestCase):
             self.assertIsNone(caught.exception.index)
             self.assertEqual(server.accepted, 1)
 
+    def test_values_that_are_too_long_together_are_asked_for_in_halves(self) -> None:
+        def reply(words: List[bytes]) -> bytes:
+            users = words[1:]
+            if len(users) > 3 or b"huge" in users:
+                return b"-TOOLARGE ask for fewer\r\n"
+            return b"*%d\r\n" % len(users) + b"".join(map(bulk, users))
+
+        with ScriptedServer(reply) as server, client_of(server) as client:
+            users = [str(number) for number in range(10)]
+            self.assertEqual(client.raw_sequences(users), [user.encode() for user in users])
+            self.assertEqual([len(words) - 1 for words in server.commands], [10, 5, 2, 3, 5, 2, 3])
+            with self.assertRaises(TooLargeError) as caught:
+                client.raw_sequences(["1", "huge", "2"])
+            self.assertEqual(caught.exception.kind, "TOOLARGE")
+            self.assertEqual(server.commands[-1], [b"MGET", b"huge"])
+
     def test_what_concerns_the_whole_call_is_raised_in_spite_of_a_mask(self) -> None:
         with ScriptedServer(self.reply) as server, client_of(server) as client:
             with self.assertRaises(LookupFailed) as caught:
@@ -187,6 +203,13 @@ class ConnectionTests(unittest.TestCase):
             for _ in range(10):
                 client.sequences(["alone"], SMALL)
             self.assertEqual(server.accepted, 4)
+
+    def test_a_port_that_speaks_tls_is_an_os_error_that_says_what_to_do(self) -> None:
+        with ScriptedServer(lambda _: b"-ERR this port speaks TLS\r\n") as server:
+            with client_of(server) as client, self.assertRaisesRegex(ConnectionError, r"speaks TLS: .*tls=ssl\."):
+                client.known(["7"])
+            with self.assertRaisesRegex(ConnectionError, "speaks TLS"):
+                RESPClient("127.0.0.1", server.port, password="secret")
 
     def test_a_closed_client_says_so(self) -> None:
         with ScriptedServer(lambda _: b":1\r\n") as server:

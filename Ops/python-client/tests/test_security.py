@@ -66,6 +66,8 @@ class SecurityTests(DaemonCase):
 
         with self.assertRaises(OSError):
             RESPClient("127.0.0.1", self.ports["resp"], tls=ssl.create_default_context())
+        with RESPClient("127.0.0.1", self.ports["resp"]) as client, self.assertRaisesRegex(ConnectionError, "speaks TLS"):
+            client.sequences(["1062"])
         targets = [
             (self.ports["grpc"], grpc.ssl_channel_credentials()),
             (self.ports["grpc"], None),

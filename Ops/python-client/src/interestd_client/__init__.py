@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 from ._batch import SequenceBatch
 from ._decode import DecodeError, decode_sequences
-from ._errors import BusyError, LookupFailed, RetryableError
+from ._errors import BusyError, LookupFailed, RetryableError, TooLargeError
 from ._groups import ShopGroups, decode_groups
 from ._ids import feature_id, feature_ids
 from ._padding import DEFAULT_FEATURES, PaddedBatch
@@ -31,6 +31,7 @@ __all__ = [
     "RetryableError",
     "SequenceBatch",
     "ShopGroups",
+    "TooLargeError",
     "decode_groups",
     "decode_sequences",
     "feature_id",

@@ -71,6 +71,8 @@ class Connection:
             return bytes(rest)
         if kind == b"-":
             word, _, message = rest.decode(errors="replace").partition(" ")
+            if message == "this port speaks TLS":
+                raise ConnectionError(f"{message}: give the client tls=ssl.create_default_context()")
             return failure(word, message)
         raise ConnectionError(f"the server does not speak RESP2: {line[:40]!r}")
 

@@ -27,8 +27,17 @@ class BusyError(RetryableError):
     """The server does as much as it may at the moment: wait before asking again."""
 
 
-def failure(kind: str, message: str, index: Optional[int] = None, asks_again: bool = True) -> LookupFailed:
-    """asks_again: whether the server has told when to ask again; without that, what is too much will be too much again."""
+class TooLargeError(LookupFailed):
+    """The answer does not fit into a batch's 24 MiB. The clients ask for fewer users by themselves: this is one user's alone."""
+
+
+def failure(
+    kind: str, message: str, index: Optional[int] = None, asks_again: bool = True, reason: str = ""
+) -> LookupFailed:
+    """asks_again: whether the server has told when to ask again; without that, what is too much will be too much again.
+    reason: the server's own word, where it has one beside its kind."""
+    if kind == "TOOLARGE" or reason == "too_large":
+        return TooLargeError(kind, message, index)
     if kind == "BUSY" or (kind == "RESOURCE_EXHAUSTED" and asks_again):
         return BusyError(kind, message, index)
     # The deadline is that of a user's owner, which may be answering the next one.

@@ -7,7 +7,7 @@ from typing import List, Optional, Sequence, Tuple
 import grpc
 
 from ._client import Answer, Client
-from ._errors import LookupFailed, failure
+from ._errors import LookupFailed, TooLargeError, failure
 from ._query import FIELDS, ORDERS, Query
 from ._wire import Scan, bytes_field, varint, varint_field
 
@@ -17,7 +17,7 @@ _STATUS = {status.value[0]: status.name for status in grpc.StatusCode}
 _OPTIONS: Sequence[Tuple[str, int]] = (("grpc.max_receive_message_length", 64 << 20),)
 #: Fields of BatchGetSequencesResponse and of its Failure.
 _SEQUENCES, _FAILURES, _UNKNOWN = 1, 2, 3
-_INDEX, _CODE, _MESSAGE, _RETRY_AFTER = 1, 2, 3, 6
+_INDEX, _CODE, _MESSAGE, _REASON, _RETRY_AFTER = 1, 2, 3, 4, 6
 
 
 class GRPCClient(Client):
@@ -46,7 +46,7 @@ class GRPCClient(Client):
         else:
             self._channel = grpc.secure_channel(target, credentials, options=_OPTIONS)
         self._target = target
-        self._metadata = [("authorization", f"Bearer {token}")] if token else []
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._timeout_s = timeout_s
 
     def close(self) -> None:
@@ -58,15 +58,27 @@ class GRPCClient(Client):
     def _lookup(self, users: List[bytes], query: Query, is_each: bool) -> List[Answer]:
         # A batch tells each user's failure always; but a string that is not UTF-8 is a fault of the message, for which all would fail.
         is_text = [_is_text(user) for user in users]
+        sent = [user if is_good else b"" for user, is_good in zip(users, is_text)]
         answers: List[Answer] = []
         for start in range(0, len(users), self.USERS_PER_CALL):
-            ends = slice(start, start + self.USERS_PER_CALL)
-            part = [user if is_good else b"" for user, is_good in zip(users[ends], is_text[ends])]
-            request = b"".join(bytes_field(1, user) for user in part) + bytes_field(2, selection(query))
-            answers += _read_batch(self._call("BatchGetSequences", request), start, len(part))
+            places = range(start, min(start + self.USERS_PER_CALL, len(users)))
+            answers += self._batch(sent, places, bytes_field(2, selection(query)))
         for index, is_good in enumerate(is_text):
             if not is_good:
                 answers[index] = failure("INVALID_ARGUMENT", "user: a user id is UTF-8", index)
+        return answers
+
+    def _batch(self, users: List[bytes], places: Sequence[int], selected: bytes) -> List[Answer]:
+        """Answers for the users in these places. Those that did not fit into the batch are asked for in halves, down to single users."""
+        request = b"".join(bytes_field(1, users[place]) for place in places) + selected
+        answers = _read_batch(self._call("BatchGetSequences", request), places)
+        if len(places) > 1:
+            again = [position for position, answer in enumerate(answers) if isinstance(answer, TooLargeError)]
+            middle = len(again) // 2
+            for half in (again[:middle], again[middle:]):
+                found = self._batch(users, [places[position] for position in half], selected) if half else []
+                for position, answer in zip(half, found):
+                    answers[position] = answer
         return answers
 
     def _known(self, users: List[bytes]) -> int:
@@ -83,7 +95,7 @@ class GRPCClient(Client):
 
     def _call(self, method: str, request: bytes) -> bytes:
         # Without serializers, messages are bytes.
-        call = self._channel.unary_unary(_SERVICE + method)
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(_SERVICE + method)
         try:
             answer: bytes = call(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -106,7 +118,7 @@ def _is_text(id_: bytes) -> bool:
 def _asks_again(error: grpc.RpcError) -> bool:
     """Whether the server says when to ask again. grpcio gives UNAVAILABLE itself where there is no connection to a server, and where none
     can ever be: a wrong port, a certificate that is not trusted; RESOURCE_EXHAUSTED stands for what is too long as well."""
-    names = {name for name, _ in error.trailing_metadata() or ()}
+    names = {field.key for field in error.trailing_metadata() or ()}
     return bool(names & {"grpc-status-details-bin", "grpc-retry-pushback-ms"})
 
 
@@ -128,35 +140,41 @@ def selection(query: Query) -> bytes:
     return written
 
 
-def _read_batch(response: bytes, first: int, count: int) -> List[Answer]:
-    """What a `BatchGetSequencesResponse` has for each of `count` users, the first of whom was asked for in place `first`."""
+def _read_batch(response: bytes, places: Sequence[int]) -> List[Answer]:
+    """What a `BatchGetSequencesResponse` has for each user, who were asked for in these places."""
     scan = Scan([response])
     answers: List[Answer] = []
     if _SEQUENCES in scan.fields:
         pieces = scan.fields[_SEQUENCES]
         answers += [response[start:end] for start, end in zip(pieces.start.tolist(), pieces.end.tolist())]
-    if len(answers) != count:
-        raise failure("INTERNAL", f"{len(answers)} sequences have come for {count} users")
+    if len(answers) != len(places):
+        raise failure("INTERNAL", f"{len(answers)} sequences have come for {len(places)} users")
     if _UNKNOWN in scan.fields:
         for position in scan.gather(scan.fields[_UNKNOWN]).tolist():
             answers[position] = None
     if _FAILURES in scan.fields:
         pieces = scan.fields[_FAILURES]
         for start, end in zip(pieces.start.tolist(), pieces.end.tolist()):
-            position, kind, message, retry_s = _read_failure(response[start:end])
-            answers[position] = failure(kind, message, first + position, asks_again=retry_s > 0)
+            position, failed = _read_failure(response[start:end], places)
+            answers[position] = failed
     return answers
 
 
-def _read_failure(message: bytes) -> Tuple[int, str, str, int]:
-    """The position in the batch, the status, what is wrong, and after how many seconds to ask again; 0: that would not help."""
+def _read_failure(message: bytes, places: Sequence[int]) -> Tuple[int, LookupFailed]:
+    """The position in the batch, and what is wrong."""
     scan = Scan([message])
 
     def number(field: int) -> int:
         return int(scan.gather(scan.fields[field])[-1]) if field in scan.fields else 0
 
-    text = ""
-    if _MESSAGE in scan.fields:
-        pieces = scan.fields[_MESSAGE]
-        text = scan.bytes_of(int(pieces.start[-1]), int(pieces.end[-1])).decode(errors="replace")
-    return number(_INDEX), _STATUS.get(number(_CODE), "UNKNOWN"), text, number(_RETRY_AFTER)
+    def text(field: int) -> str:
+        if field not in scan.fields:
+            return ""
+        pieces = scan.fields[field]
+        return scan.bytes_of(int(pieces.start[-1]), int(pieces.end[-1])).decode(errors="replace")
+
+    position = number(_INDEX)
+    kind = _STATUS.get(number(_CODE), "UNKNOWN")
+    # Without a time to ask again, asking again would not help.
+    asks_again = number(_RETRY_AFTER) > 0
+    return position, failure(kind, text(_MESSAGE), places[position], asks_again, text(_REASON))

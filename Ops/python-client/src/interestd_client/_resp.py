@@ -8,7 +8,7 @@ from typing import Deque, List, Optional, Sequence
 
 from ._client import Answer, Client
 from ._connection import Connection, Reply, raise_first
-from ._errors import LookupFailed, failure
+from ._errors import LookupFailed, TooLargeError, failure
 from ._query import Query
 
 #: Errors that are the same for every user of a call.
@@ -57,13 +57,11 @@ class RESPClient(Client):
 
     def _lookup(self, users: List[bytes], query: Query, is_each: bool) -> List[Answer]:
         if query.is_default and not is_each:
-            replies = self._exchange(self._parts(b"MGET", users))
-            raise_first(replies)
-            return [_bytes(value) for reply in replies for value in _list(reply)]
+            return [value for command in self._parts(b"MGET", users) for value in self._values(command)]
         options = _options(query)
         name = b"GET" if query.is_default else b"INTEREST.SEQUENCE"
         commands = [[name, user, *options] for user in users]
-        replies = []
+        replies: List[Reply] = []
         try:
             self._exchange(commands, self._COMMANDS_AT_ONCE, replies)
         except TimeoutError:
@@ -73,6 +71,17 @@ class RESPClient(Client):
             late = failure("TRYAGAIN", f"no reply within {self._timeout_s} s")
             replies += [late] * (len(commands) - len(replies))
         return [_answer(reply, index) for index, reply in enumerate(replies)]
+
+    def _values(self, command: List[bytes]) -> List[Optional[bytes]]:
+        """What MGET replies. Values that are too long together are asked for in halves, down to single users."""
+        try:
+            return [_bytes(value) for value in _list(self._ask(*command))]
+        except TooLargeError:
+            name, *users = command
+            if len(users) == 1:
+                raise
+            middle = len(users) // 2
+        return self._values([name, *users[:middle]]) + self._values([name, *users[middle:]])
 
     def _known(self, users: List[bytes]) -> int:
         counts = self._exchange(self._parts(b"EXISTS", users))
