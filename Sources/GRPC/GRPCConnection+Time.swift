@@ -64,7 +64,7 @@ extension GRPCConnection {
   /// Two steps, so that no call is lost: those that the client sends before it hears of the end are answered.
   func announceEnd() {
     guard clock.ending == .no else { return }
-    let until_ns = now_ns + UInt64(limits.lastCalls_ms) * 1_000_000
+    let until_ns = now_ns + limits.lastCalls_ms.ns
     clock.ending = .announced(until_ns: until_ns)
     session.announceEnd()
     session.ping(Self.lastCalls)
@@ -73,7 +73,10 @@ extension GRPCConnection {
   }
 
   func pingAnswered(_ opaque: UInt64) {
-    if opaque == Self.lastCalls, case .announced = clock.ending { end() }
+    guard opaque == Self.lastCalls, case .announced(let latest_ns) = clock.ending else { return }
+    let until_ns = min(latest_ns, now_ns + limits.lastWrites_ms.ns)
+    clock.ending = .announced(until_ns: until_ns)
+    arm(at_ns: until_ns)
   }
 
   private func end() {

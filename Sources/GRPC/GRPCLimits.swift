@@ -40,8 +40,10 @@ public struct GRPCLimits: Sendable {
   public var idle_ms = 300_000
   /// A connection is ended after this, calls under way excepted; 0: never.
   public var age_ms = 0
-  /// How long the end of a connection waits for calls that are on their way to it.
-  public var lastCalls_ms = 500
+  /// The end of a connection waits so long for its client to show that it knows of it, by the answer to a ping.
+  public var lastCalls_ms = 2000
+  /// And then so long for calls that the client had begun by then: some write the answer to a ping before those.
+  public var lastWrites_ms = 100
   /// How often open watches look for changes.
   public var watch_ms = 200
   /// A connection with much to answer gives others their turn after this.

@@ -141,7 +141,9 @@ struct TimeTests {
 
   @Test("a drain lets the calls under way end, and calls on their way too")
   func drain() {
-    let driver = GRPCDriver()
+    var limits = GRPCLimits()
+    limits.lastWrites_ms = 0
+    let driver = GRPCDriver(limits: limits)
     let held = driver.client.call("/test.Echo/Later")
     let watch = driver.client.call("/test.Echo/Watch")
     driver.exchange()
@@ -149,6 +151,8 @@ struct TimeTests {
     // What the client has sent before it hears of the end is answered.
     driver.connection.drain()
     #expect(driver.call("Say", "on its way").text == "on its way")
+    driver.connection.woken()
+    driver.exchange()
     #expect(driver.client.goAways.map(\.code) == [0, 0])
     #expect(driver.client.goAways.first?.last == Int32.max)
     #expect(driver.answer(watch).messages?.map { String(decoding: $0, as: UTF8.self) } == ["first", "stopping"])
@@ -157,6 +161,29 @@ struct TimeTests {
     driver.service.deferrals[0].answer { call in call.write { $0.append("the last one") } }
     driver.exchange()
     #expect(driver.answer(held).text == "the last one")
+    #expect(driver.isClosed)
+  }
+
+  @Test(
+    "a drain waits for calls that were begun before the client heard of the end, and come behind its answer to the ping"
+  )
+  func writtenLate() {
+    let driver = GRPCDriver()
+    let late = driver.client.call("/test.Echo/Say", "late")
+    let request = driver.client.output()
+    driver.connection.drain()
+    driver.deliver()
+    // The answer to the ping.
+    driver.feed(driver.client.output())
+    driver.deliver()
+    #expect(driver.client.goAways.map(\.last) == [.max])
+    driver.feed(request)
+    driver.exchange()
+    #expect(driver.answer(late).text == "late")
+    #expect(!driver.isClosed)
+    #expect(eventuallyPast(milliseconds: GRPCLimits().lastWrites_ms))
+    driver.connection.woken()
+    driver.exchange()
     #expect(driver.isClosed)
   }
 
