@@ -9,7 +9,7 @@ final class RESPConnection: ConnectionHandler, RESPDeferralOwner {
   let server: RESPServer
   let session: RESPSession
   private var parser = RESPParser()
-  var transaction: RESPTransaction
+  let transaction: RESPTransaction
   /// Of the transaction's commands.
   private var queueParser = RESPParser()
   /// Of the next input, what has been looked at for keys.

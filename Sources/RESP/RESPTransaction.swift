@@ -2,7 +2,7 @@ import Bytes
 
 /// The commands between MULTI and EXEC, kept as they would come again. Each is answered by what is known when its turn comes: nothing
 /// is written here, so that there is nothing for a transaction to hold together but the replies' place in one array.
-struct RESPTransaction: ~Copyable {
+final class RESPTransaction {
   enum Phase {
     case none
     case queuing
@@ -29,38 +29,38 @@ struct RESPTransaction: ~Copyable {
   /// Of the queue, in bytes: as much as one command may have.
   static func limit(_ limits: RESPLimits) -> Int { limits.request_bytes }
 
-  mutating func begin() { phase = .queuing }
+  func begin() { phase = .queuing }
 
-  mutating func fail() {
+  func fail() {
     guard phase == .queuing else { return }
     phase = .failed
     forget()
   }
 
-  mutating func end() {
+  func end() {
     phase = .none
     forget()
   }
 
-  private mutating func forget() {
+  private func forget() {
     (count, at) = (0, 0)
     commands.clear()
     commands.shrink(to: 16)
     account()
   }
 
-  private mutating func account() {
+  private func account() {
     let held = max(0, commands.capacity_bytes - TransactionMemory.free_bytes)
     memory.held_bytes += held - held_bytes
     held_bytes = held
   }
 
-  mutating func execute() { phase = .executing }
+  func execute() { phase = .executing }
 
   enum Addition { case queued, tooLong, busy }
 
   /// Where there is no room for the command, the transaction has failed.
-  mutating func add(_ command: borrowing RESPCommand, _ limits: RESPLimits) -> Addition {
+  func add(_ command: borrowing RESPCommand, _ limits: RESPLimits) -> Addition {
     // EXEC would refuse it.
     guard phase == .queuing else { return .queued }
     head("*", command.count)
@@ -79,14 +79,14 @@ struct RESPTransaction: ~Copyable {
     return .queued
   }
 
-  private mutating func head(_ type: StaticString, _ count: Int) {
+  private func head(_ type: StaticString, _ count: Int) {
     commands.append(type)
     commands.append(decimal: UInt64(count))
     commands.append("\r\n")
   }
 
   /// Leaves the next command to answer in `parser`; what it points to is good until `end`. False where there is none.
-  mutating func next(_ parser: inout RESPParser) -> Bool {
+  func next(_ parser: inout RESPParser) -> Bool {
     let rest = UnsafeRawBufferPointer(rebasing: commands.bytes[at...])
     // They were parsed before, and bounded when they were added.
     guard case .command(let size) = parser.parse(rest, RESPLimits.unlimited) else { return false }
