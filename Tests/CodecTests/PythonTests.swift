@@ -70,6 +70,20 @@ struct PythonTests {
     #expect(try Examples.lines(read("python.jsonl")).map { try decoder.read($0).get() } == events)
   }
 
+  /// Behaviors, their states, and the sequences of those.
+  private struct SequenceSource: ~Copyable {
+    var maker: BehaviorMaker
+    var folder: StateFolder
+    var reader: SequenceReader
+
+    init(seed: UInt64, _ configuration: StateConfiguration) {
+      let rules = FoldRules(configuration)
+      maker = BehaviorMaker(seed: seed, configuration)
+      folder = StateFolder(rules: rules)
+      reader = SequenceReader(configuration: configuration, rules: rules)
+    }
+  }
+
   private func configuration() throws -> StateConfiguration {
     let entries: [(String, UInt8, InterestModel.Category)] = [
       ("click", 1, .weak), ("order", 2, .payment), ("like", 3, .strong), ("leave", 255, .negative),
@@ -81,20 +95,17 @@ struct PythonTests {
   @Test("answers that have some of the fields follow the schema of sequences")
   func fields() throws {
     let configuration = try configuration()
-    var maker = BehaviorMaker(seed: 43, configuration)
-    let rules = FoldRules(configuration)
-    var folder = StateFolder(rules: rules)
-    var reader = SequenceReader(configuration: configuration, rules: rules)
+    var source = SequenceSource(seed: 43, configuration)
     var sequence = GroupSequence()
     var json = ByteBuffer()
-    var run = maker.behaviors(100, groups: 5, span_days: 50)
+    var run = source.maker.behaviors(100, groups: 5, span_days: 50)
     let combined: [SequenceFields] = [[.counts, .windows, .behaviorShop], [.times, .behaviorTime, .behaviorItem]]
     let fields = SequenceFields.names.map(\.fields) + combined
     try run.withUnsafeMutableBufferPointer { run in
-      let state = folder.state(of: try #require(run.baseAddress), run.count)
+      let state = source.folder.state(of: try #require(run.baseAddress), run.count)
       for query in fields.flatMap({ [SequenceQuery(fields: $0), SequenceQuery(behaviors: 0, fields: $0)] }) {
         sequence.clear()
-        try reader.read(state, query, into: &sequence)
+        try source.reader.read(state, query, into: &sequence)
         Array("user".utf8).withUnsafeBytes { user in
           SequenceJSONWriter(configuration: configuration).write(
             user: user, generation: 1, clusterMap: String(repeating: "0", count: 32), sequence, query, into: &json)
@@ -112,10 +123,7 @@ struct PythonTests {
   @Test("sequences are in Protobuf what they are in JSON, as Python writes them, and an old client reads them")
   func sequences() throws {
     let configuration = try configuration()
-    var maker = BehaviorMaker(seed: 41, configuration)
-    let rules = FoldRules(configuration)
-    var folder = StateFolder(rules: rules)
-    var reader = SequenceReader(configuration: configuration, rules: rules)
+    var source = SequenceSource(seed: 41, configuration)
     var sequence = GroupSequence()
     var columns = GroupSequence()
     var json = ByteBuffer()
@@ -125,12 +133,12 @@ struct PythonTests {
       for groups in [2, 40, 300] where size > 0 || groups == 2 {
         sequence.clear()
         columns.clear()
-        var run = maker.behaviors(size, groups: groups, span_days: 50)
+        var run = source.maker.behaviors(size, groups: groups, span_days: 50)
         if size > 0 {
           try run.withUnsafeMutableBufferPointer { run in
-            let state = folder.state(of: try #require(run.baseAddress), run.count)
-            try reader.read(state, .everything, into: &sequence)
-            try reader.read(state, .everything, asColumns: true, into: &columns)
+            let state = source.folder.state(of: try #require(run.baseAddress), run.count)
+            try source.reader.read(state, .everything, into: &sequence)
+            try source.reader.read(state, .everything, asColumns: true, into: &columns)
           }
         }
         let clusterMap = "0123456789abcdef0123456789abcdef"
